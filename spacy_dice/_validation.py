@@ -31,7 +31,10 @@ def check_fraction(owner: str, name: str, value: Any) -> None:
 def check_choice(owner: str, name: str, value: Any, choices: Collection[str]) -> None:
     """Refuse anything that is not one of `choices`, and suggest the nearest one."""
     if value not in choices:
-        refuse(owner, f"{name} must be one of {listed(choices)}, got {value!r}{nearest(value, choices)}")
+        refuse(
+            owner,
+            f"{name} must be one of {listed(choices)}, got {value!r}{nearest(value, choices)}",
+        )
 
 
 def listed(names: Iterable[Any], limit: int = 20) -> str:

@@ -1,0 +1,179 @@
+"""The kernel of the Dice family: the sum of ``1 - (num + smooth) / (den + smooth)``.
+
+A member of the family is a `Form`: its numerator and denominator, and their derivatives.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal, TypeVar, cast
+
+import numpy
+
+Array = Any
+Reduction = Literal["example", "batch"]
+
+# (xp, u, y) -> numerator, denominator and their derivatives by u. y is an array like u, or the
+# scalar that all of u shares; what does not depend on u may be a scalar too.
+Form = Callable[[Any, Array, Any], tuple[Any, Any, Any, Any]]
+
+
+def plain_dice(xp: Any, u: Array, y: Any) -> tuple[Any, Any, Any, Any]:
+    """2 TP over u + y."""
+    tp, d_tp = true_positives(xp, u, y)
+    return 2 * tp, u + y, 2 * d_tp, 1
+
+
+def squared_dice(xp: Any, p: Array, y: Any) -> tuple[Any, Any, Any, Any]:
+    """2py over p^2 + y^2."""
+    # The product form is already least at p = y, as p^2 + y^2 - 2py = (p - y)^2.
+    p2 = 2 * p
+    return p2 * y, p * p + y * y, 2 * y, p2
+
+
+def true_positives(xp: Any, u: Array, y: Any) -> tuple[Any, Any]:
+    """(|u| + |y| - |u-y|)/2 = min(u, y) per cell, and its derivative by u."""
+    if isinstance(y, float):
+        return (u.copy() if y else 0.0), y
+    return xp.minimum(u, y), ((u <= y) & (y > 0)).astype(u.dtype)
+
+
+def overlap(
+    xp: Any,
+    u: Array,
+    slope: Array,
+    targets: Array,
+    form: Form,
+    smooth: float,
+    reduction: Reduction,
+    weights: Array | None,
+    class_weights: Array | None,
+) -> tuple[float, Array]:
+    """Value and elasticity of ``sum(1 - (num + smooth) / (den + smooth))`` over cells or classes.
+
+    `slope` is ``p * du/dp``, which makes the elasticity ``p * dL/dp``.
+    """
+    weights = as_cells(weights)
+    if reduction == "batch":
+        return _overlap_of_batch(xp, u, slope, targets, form, smooth, weights, class_weights)
+    columns = _one_hot_columns(xp, targets)
+    if columns is None:
+        losses, elasticity = _overlap_of_cells(xp, u, slope, targets, form, smooth)
+    else:
+        # All cells but one a row share y = 0, which saves most of the work on them.
+        losses, elasticity = _overlap_of_cells(xp, u, slope, 0.0, form, smooth)
+        cells = xp.arange(len(u)), columns
+        losses[cells], elasticity[cells] = _overlap_of_cells(
+            xp, u[cells], slope[cells], 1.0, form, smooth
+        )
+    for factor in (weights, class_weights):
+        if factor is not None:
+            losses *= factor
+            elasticity *= factor
+    return float(losses.sum()), elasticity
+
+
+def _overlap_of_cells(
+    xp: Any, u: Array, slope: Array, y: Any, form: Form, smooth: float
+) -> tuple[Array, Array]:
+    num, den, d_num, d_den = form(xp, u, y)
+    ratio, den = _ratio(num, den, smooth)
+    elasticity = ratio * slope
+    if not _is_scalar(d_den, 1):
+        elasticity *= d_den
+    if not _is_scalar(d_num, 0):
+        elasticity -= d_num * slope
+    elasticity /= den
+    return xp.subtract(1, ratio, out=ratio), elasticity
+
+
+def _overlap_of_batch(
+    xp: Any,
+    u: Array,
+    slope: Array,
+    targets: Array,
+    form: Form,
+    smooth: float,
+    weights: Array | None,
+    class_weights: Array | None,
+) -> tuple[float, Array]:
+    num, den, d_num, d_den = form(xp, u, targets)
+    gold = targets
+    if weights is not None:
+        num, den, gold = num * weights, den * weights, gold * weights
+    num, den, gold = (x.sum(axis=0, keepdims=True) for x in (num, den, gold))
+    if class_weights is not None:
+        gold = gold * (class_weights > 0)
+    n_rows = len(u) if weights is None else weights.max(axis=1).sum()
+    scale = xp.maximum(n_rows, gold.sum()) / xp.maximum(xp.minimum(gold, 1).sum(), 1)
+    if class_weights is not None:
+        scale = scale * class_weights
+    ratio, den = _ratio(num, den, smooth)
+    elasticity = (ratio * d_den - d_num) * slope * (scale / den)
+    if weights is not None:
+        elasticity *= weights
+    return float(((1 - ratio) * scale).sum()), elasticity
+
+
+def _ratio(num: Any, den: Any, smooth: float) -> tuple[Array, Array]:
+    """(num + smooth) / (den + smooth), where 0/0 is 1, and its denominator."""
+    num += smooth
+    den += smooth
+    if not smooth:
+        empty = den == 0
+        num, den = num + empty, den + empty
+    return num / den, den
+
+
+def _one_hot_columns(xp: Any, targets: Array) -> Array | None:
+    """The column of the one 1 in each row; None if rows (of numbers in [0, 1]) are not such."""
+    n, c = targets.shape
+    # Two products with a vector, many times faster than argmax.
+    totals = targets @ xp.ones(c, targets.dtype)
+    if not (totals == 1).all():
+        return None
+    columns = (targets @ xp.arange(c, dtype=targets.dtype)).astype("i8")
+    return columns if (targets[xp.arange(n), columns] == 1).all() else None
+
+
+def _is_scalar(x: Any, value: float) -> bool:
+    return isinstance(x, (int, float)) and x == value
+
+
+_F = TypeVar("_F", bound=Callable[..., tuple[float, Array]])
+
+# Cells that are worked on at once on the CPU, so that the temporary arrays stay in its caches.
+_BLOCK = 49152
+
+
+def in_row_blocks(loss: _F) -> _F:
+    """Evaluate large arrays block by block, where no row depends on another one."""
+
+    @wraps(loss)
+    def blocked(
+        probs: Array,
+        targets: Array,
+        *,
+        reduction: Reduction = "example",
+        weights: Array | None = None,
+        **settings: Any,
+    ) -> tuple[float, Array]:
+        settings["reduction"] = reduction
+        rows = max(1, _BLOCK // max(1, probs.shape[1]))
+        if reduction == "batch" or len(probs) <= rows or not isinstance(probs, numpy.ndarray):
+            return loss(probs, targets, weights=weights, **settings)
+        value, gradient = 0.0, numpy.empty_like(probs)
+        for start in range(0, len(probs), rows):
+            block = slice(start, start + rows)
+            part = None if weights is None else weights[block]
+            loss_of_block, gradient[block] = loss(
+                probs[block], targets[block], weights=part, **settings
+            )
+            value += loss_of_block
+        return value, gradient
+
+    return cast(_F, blocked)
+
+
+def as_cells(weights: Any) -> Any:
+    """Weights of rows `(n,)` as a column that broadcasts over the cells; others as they are."""
+    return weights[:, None] if weights is not None and weights.ndim == 1 else weights

@@ -1,0 +1,31 @@
+"""The registered losses: Thinc's contract over the functions of `spacy_dice.functional`.
+
+Thinc and spaCy find them by name (`@losses = "dice.DSC.v1"`) through entry points. Each is a
+dataclass whose fields are the settings of the config block. Called as Thinc's losses are,
+
+    gradient, value = loss(guesses, truths)
+
+with `guesses` the probabilities of a softmax layer, `(n, c)` or a list of such, and `truths` as
+`thinc.api.CategoricalCrossentropy` takes them: class ids, label strings (with `names`) or rows of
+numbers. The gradient is with respect to the logits, and summed, not averaged, over rows; `value` is
+the loss itself.
+"""
+
+from .base import AnyLoss, Labels, RegisteredLoss, evaluate
+from .compound import Compound
+from .likelihood import CE, FL, WCE
+from .overlap import DL, DSC, TL
+
+__all__ = [
+    "CE",
+    "DL",
+    "DSC",
+    "FL",
+    "TL",
+    "WCE",
+    "AnyLoss",
+    "Compound",
+    "Labels",
+    "RegisteredLoss",
+    "evaluate",
+]

@@ -1,0 +1,187 @@
+"""Cross entropy, weighted cross entropy, focal loss, and what cross entropy is added to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from thinc.util import get_array_module
+
+from .. import functional
+from .._validation import check_non_negative, is_number, refuse
+from ..functional import Activation, Array
+from .base import Labels, RegisteredLoss, WeightedLoss
+
+
+@dataclass(kw_only=True)
+class CE(RegisteredLoss):
+    """Cross entropy, ``-sum_c y log p``: trains bit-identical weights to spaCy's own components.
+
+    >>> import numpy
+    >>> CE()(numpy.array([[0.25, 0.75]], dtype="f"), [1])
+    (array([[ 0.25, -0.25]], dtype=float32), 0.2876...)
+    """
+
+    def objective(
+        self,
+        probs: Array,
+        targets: Array,
+        *,
+        weights: Array | None,
+        labels: Labels | None,
+        activation: Activation,
+        ce_grad: Array | None,
+    ) -> tuple[float, Array]:
+        """See `functional.cross_entropy`."""
+        value, gradient = functional.cross_entropy(
+            probs, targets, weights=weights, activation=activation
+        )
+        if ce_grad is None:
+            return value, gradient
+        return value, ce_grad if weights is None else ce_grad * functional.as_cells(weights)
+
+
+@dataclass(kw_only=True)
+class WCE(WeightedLoss):
+    """Weighted cross entropy, ``-sum_c w_c y log p``.
+
+    class_weights: weight of each label. Without it the paper's weight,
+        ``log10((n - n_c)/n_c + K)`` for a class with n_c of n gold labels: counted over the
+        training data when a component is initialized, over the batch where nobody has counted.
+    K: >= 1, the larger the more equal the weights.
+
+    >>> import numpy
+    >>> loss = WCE(names=["O", "PER"], class_weights={"PER": 2.0})
+    >>> loss(numpy.array([[0.25, 0.75]], dtype="f"), ["PER"])
+    (array([[ 0.5, -0.5]], dtype=float32), 0.5753...)
+    """
+
+    K: float = 10.0
+
+    def validate(self) -> None:
+        """Refuse weights and K that make negative losses."""
+        super().validate()
+        if not is_number(self.K) or self.K < 1:
+            refuse(self.owner, f"K must be >= 1, got {self.K!r}")
+        self._counts: dict[str, float] | None = None
+
+    @property
+    def needs_label_counts(self) -> bool:
+        """True if there are no `class_weights`."""
+        return not self.class_weights
+
+    def count_labels(self, counts: Mapping[str, float]) -> None:
+        """Take how often each label is gold in the training data."""
+        self._counts = dict(counts)
+
+    def objective(
+        self,
+        probs: Array,
+        targets: Array,
+        *,
+        weights: Array | None,
+        labels: Labels | None,
+        activation: Activation,
+        ce_grad: Array | None,
+    ) -> tuple[float, Array]:
+        """See `functional.cross_entropy`."""
+        class_weights = self.weights_of_classes(probs, labels)
+        if class_weights is None:
+            if self._counts is None or labels is None:
+                counts = targets if weights is None else targets * functional.as_cells(weights)
+                counts = counts.sum(axis=0)
+            else:
+                names = [label if isinstance(label, str) else label[0] for label in labels]
+                counts = numpy.array([self._counts.get(n, 0) for n in names], dtype=probs.dtype)
+                counts = get_array_module(probs).asarray(counts)
+            class_weights = self.weights_of_counts(counts)
+        return functional.cross_entropy(
+            probs, targets, weights=weights, class_weights=class_weights, activation=activation
+        )
+
+    def weights_of_counts(self, counts: Array) -> Array:
+        """``log10((n - n_c)/n_c + K)``; a class that never occurs is counted once."""
+        xp = get_array_module(counts)
+        seen = xp.maximum(counts, 1)
+        return xp.log10(xp.maximum(counts.sum() - seen, 0) / seen + self.K)
+
+
+@dataclass(kw_only=True)
+class MixedLoss(WeightedLoss):
+    """A loss that cross entropy is added to.
+
+    ce_weight: the total is ``loss + ce_weight * CE``. 0.0 is the bare formula, which does not train
+        by itself: see the README.
+    """
+
+    ce_weight: float = 1.0
+
+    def validate(self) -> None:
+        """Refuse a negative weight."""
+        super().validate()
+        check_non_negative(self.owner, "ce_weight", self.ce_weight)
+
+    def bare(
+        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
+    ) -> tuple[float, Array]:
+        """The loss without cross entropy; `settings` are `class_weights` and `activation`."""
+        raise NotImplementedError
+
+    def objective(
+        self,
+        probs: Array,
+        targets: Array,
+        *,
+        weights: Array | None,
+        labels: Labels | None,
+        activation: Activation,
+        ce_grad: Array | None,
+    ) -> tuple[float, Array]:
+        """``bare + ce_weight * CE``."""
+        value, gradient = self.bare(
+            probs,
+            targets,
+            weights=weights,
+            class_weights=self.weights_of_classes(probs, labels),
+            activation=activation,
+        )
+        if self.ce_weight:
+            ce, ce_gradient = CE.objective(
+                self,
+                probs,
+                targets,
+                weights=weights,
+                labels=labels,
+                activation=activation,
+                ce_grad=ce_grad,
+            )
+            value += self.ce_weight * ce
+            gradient += self.ce_weight * ce_gradient
+        return value, gradient
+
+
+@dataclass(kw_only=True)
+class FL(MixedLoss):
+    """Focal loss, ``-w_c (1 - p_t)^focus log p_t`` (Lin et al. 2017).
+
+    focus: >= 0; 0 is cross entropy, larger values look away from what is already right.
+    ce_weight: 0, as focal loss trains by itself.
+
+    >>> import numpy
+    >>> FL(focus=2.0).get_loss(numpy.array([[0.25, 0.75]], dtype="f"), [1])
+    0.0179...
+    """
+
+    focus: float = 2.0
+    ce_weight: float = 0.0
+
+    def validate(self) -> None:
+        """Refuse a negative focus."""
+        super().validate()
+        check_non_negative(self.owner, "focus", self.focus)
+
+    def bare(
+        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
+    ) -> tuple[float, Array]:
+        """See `functional.focal`."""
+        return functional.focal(probs, targets, focus=self.focus, weights=weights, **settings)

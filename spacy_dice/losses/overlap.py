@@ -1,0 +1,153 @@
+"""The Dice family: Dice, Tversky and self-adjusting Dice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from thinc.util import get_array_module
+
+from .. import functional
+from .._validation import check_choice, check_non_negative, refuse
+from ..functional import Array
+from .base import Labels, columns
+from .likelihood import MixedLoss
+
+
+@dataclass(kw_only=True)
+class OverlapLoss(MixedLoss):
+    """What the Dice family shares.
+
+    smooth: >= 0, the gamma of the paper; added to numerator and denominator.
+    reduction: `example`, the paper's definition, a ratio for each cell; or `batch`, one ratio per
+        class over all rows of the batch (of one transition step in NER).
+    exclude: labels left out of the Dice terms, e.g. `["O"]`; cross entropy keeps them.
+    """
+
+    smooth: float = 1.0
+    reduction: str = "example"
+    exclude: Sequence[str] = field(default_factory=list)
+
+    def validate(self) -> None:
+        """Refuse a negative smooth and unknown reductions."""
+        super().validate()
+        check_non_negative(self.owner, "smooth", self.smooth)
+        check_choice(self.owner, "reduction", self.reduction, functional.REDUCTIONS)
+        if isinstance(self.exclude, str):
+            refuse(self.owner, f"exclude must be a list of labels, got {self.exclude!r}")
+
+    def check_labels(self, labels: Labels) -> None:
+        """Refuse settings that name a label that is not among `labels`."""
+        super().check_labels(labels)
+        for label in self.exclude:
+            columns(self.owner, "exclude", label, labels)
+
+    def weights_of_classes(self, probs: Array, labels: Labels | None) -> Array | None:
+        """`class_weights`, with 0 for the labels in `exclude`."""
+        weights = super().weights_of_classes(probs, labels)
+        if not self.exclude:
+            return weights
+        if weights is None:
+            weights = get_array_module(probs).ones(probs.shape[1], dtype=probs.dtype)
+        for label in self.exclude:
+            weights[columns(self.owner, "exclude", label, labels)] = 0
+        return weights
+
+
+@dataclass(kw_only=True)
+class DL(OverlapLoss):
+    """Dice loss with squared denominator, ``1 - (2py + smooth)/(p^2 + y^2 + smooth)``.
+
+    >>> import numpy
+    >>> DL(ce_weight=0.0).get_loss(numpy.array([[0.5, 0.5]], dtype="f"), [1])
+    0.3111...
+    """
+
+    def bare(
+        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
+    ) -> tuple[float, Array]:
+        """See `functional.dice`."""
+        return functional.dice(
+            probs,
+            targets,
+            smooth=self.smooth,
+            reduction=self.reduction,  # type: ignore[arg-type]
+            weights=weights,
+            **settings,
+        )
+
+
+@dataclass(kw_only=True)
+class TL(OverlapLoss):
+    """Tversky loss, ``1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth)``.
+
+    alpha, beta: >= 0, the weights of false positives and false negatives. A half for both is Dice;
+        beta > alpha trades precision for recall.
+
+    >>> import numpy
+    >>> TL(ce_weight=0.0).get_loss(numpy.array([[0.5, 0.5]], dtype="f"), [1])
+    0.3428...
+    """
+
+    alpha: float = 0.5
+    beta: float = 0.5
+
+    def validate(self) -> None:
+        """Refuse negative alpha and beta."""
+        super().validate()
+        check_non_negative(self.owner, "alpha", self.alpha)
+        check_non_negative(self.owner, "beta", self.beta)
+
+    def bare(
+        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
+    ) -> tuple[float, Array]:
+        """See `functional.tversky`."""
+        return functional.tversky(
+            probs,
+            targets,
+            alpha=self.alpha,
+            beta=self.beta,
+            smooth=self.smooth,
+            reduction=self.reduction,  # type: ignore[arg-type]
+            weights=weights,
+            **settings,
+        )
+
+
+@dataclass(kw_only=True)
+class DSC(OverlapLoss):
+    """Self-adjusting Dice loss, ``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``.
+
+    alpha: >= 0. The factor ``(1-p)^alpha`` takes weight from what the model is already sure of; u
+        is largest at ``p = 1/(1 + alpha)``, so that with alpha = 1 the loss pulls a positive to
+        p = .5 and no further, and a confident false positive costs nothing: what makes it train
+        is `ce_weight`. With alpha = 0 it is Dice without squares.
+    detach_weight: count ``(1-p)^alpha`` as a constant in the gradient: positives are then pulled
+        all the way to p = 1, ever more weakly.
+
+    >>> import numpy
+    >>> DSC(ce_weight=0.0).get_loss(numpy.array([[0.5, 0.5]], dtype="f"), [1])
+    0.5333...
+    """
+
+    alpha: float = 1.0
+    detach_weight: bool = False
+
+    def validate(self) -> None:
+        """Refuse a negative alpha."""
+        super().validate()
+        check_non_negative(self.owner, "alpha", self.alpha)
+
+    def bare(
+        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
+    ) -> tuple[float, Array]:
+        """See `functional.self_adjusting_dice`."""
+        return functional.self_adjusting_dice(
+            probs,
+            targets,
+            alpha=self.alpha,
+            smooth=self.smooth,
+            detach_weight=self.detach_weight,
+            reduction=self.reduction,  # type: ignore[arg-type]
+            weights=weights,
+            **settings,
+        )
