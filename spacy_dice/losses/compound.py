@@ -1,7 +1,7 @@
 """Sums of losses with weights that may change while training."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from thinc.util import get_array_module
@@ -27,7 +27,7 @@ class Compound(RegisteredLoss):
     """
 
     losses: dict[str, Any]
-    weights: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Any] | None = None
 
     def validate(self) -> None:
         """Refuse weights without a loss, and what is neither a number nor a schedule."""
@@ -38,7 +38,7 @@ class Compound(RegisteredLoss):
                 refuse(self.owner, f"losses[{name!r}] must be a registered loss, got {loss!r}")
         self._values: dict[str, float] = dict.fromkeys(self.losses, 1.0)
         self._schedules: dict[str, Iterator[float]] = {}
-        for name, weight in self.weights.items():
+        for name, weight in (self.weights or {}).items():
             if name not in self.losses:
                 refuse(
                     self.owner,

@@ -1,7 +1,7 @@
 """The Dice family: Dice, Tversky and self-adjusting Dice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from thinc.util import get_array_module
@@ -25,7 +25,7 @@ class OverlapLoss(MixedLoss):
 
     smooth: float = 1.0
     reduction: str = "example"
-    exclude: Sequence[str] = field(default_factory=list)
+    exclude: Sequence[str] = ()
 
     def validate(self) -> None:
         """Refuse a negative smooth and unknown reductions."""

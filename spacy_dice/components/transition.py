@@ -1,0 +1,95 @@
+"""Components that learn to choose transitions: several moves can be gold at once.
+
+The stock `get_batch_loss` returns, for each state, softmax minus the gold set renormalised: the
+gradient of -log p(gold set). Cells that are not positive are the gold moves, and a row of zeros
+carries no information. What the other losses see as the target is the gold set renormalised, so
+that it asks for no particular one of several gold moves.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy
+from spacy.pipeline import EntityRecognizer
+from spacy.training import Example
+from thinc.api import NumpyOps
+
+from .._validation import refuse
+from ..functional import Array
+from ..losses import Labels
+from .base import LossMixin, initialize_with_loss
+
+_OPS = NumpyOps()
+
+
+class TransitionLoss(LossMixin):
+    """Replaces `get_batch_loss` of a stock class."""
+
+    moves: Any
+    _loss_labels: Labels = ()
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if self.cfg["beam_update_prob"] > 0:
+            refuse(
+                f"[components.{self.name}]",
+                f"beam_update_prob must be 0, got {self.cfg['beam_update_prob']!r}: beam updates "
+                "compute a loss of their own, which a loss block cannot replace",
+            )
+
+    def get_batch_loss(
+        self, states: Sequence[Any], golds: Sequence[Any], scores: Array, losses: Any
+    ) -> Array:
+        """The gradient of the loss over the moves of a step, `(n_states, n_moves)`.
+
+        states, golds: the states of the step and their gold standard.
+        scores: the raw scores of the moves.
+        losses: a dict that the value of the loss is added to under the component's name, or None.
+        RAISES: ValueError if a score is not a number.
+        """
+        ce_grad = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
+        scores = numpy.asarray(scores)
+        probs = _OPS.softmax(scores)
+        targets, weights = targets_of_gradient(probs, ce_grad)
+        value, gradient = self.evaluate_loss(probs, targets, weights, ce_grad=ce_grad)
+        if losses is not None:
+            losses.setdefault(self.name, 0.0)
+            losses[self.name] += value
+        return gradient
+
+    @property
+    def loss_labels(self) -> Labels:
+        """The names of the moves, `B-PER`; each answers to its entity type, `PER`, too."""
+        if len(self._loss_labels) != self.moves.n_moves:
+            names = [self.moves.get_class_name(i) for i in range(self.moves.n_moves)]
+            self._loss_labels = [(name, *name.split("-", 1)[1:]) for name in names]
+        return self._loss_labels
+
+    def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
+        """How often each move is in the gold sequences of `examples`."""
+        totals = [0] * self.moves.n_moves
+        for example in examples:
+            states, golds, _ = self.moves.init_gold_batch([example])
+            for state, gold in zip(states, golds, strict=True):
+                for move in self.moves.get_oracle_sequence_from_state(state, gold):
+                    totals[move] += 1
+        return {label[0]: float(n) for label, n in zip(self.loss_labels, totals, strict=True)}
+
+
+class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
+    """spaCy's `EntityRecognizer` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.EntityRecognizer` and `loss`.
+    RAISES: ValueError if `beam_update_prob` is not 0.
+    """
+
+    initialize = initialize_with_loss(EntityRecognizer.initialize)
+
+
+def targets_of_gradient(probs: Array, ce_grad: Array) -> tuple[Array, Array | None]:
+    """The gold sets renormalised, and the weights of the rows; None where all are 1."""
+    informative = ce_grad.any(axis=1)
+    # Far below the smallest probability that matters: only a gold set of zeros is made even by it.
+    targets = (ce_grad <= 0) * (probs + numpy.finfo(probs.dtype).tiny)
+    targets /= targets.sum(axis=1, keepdims=True)
+    return targets, None if informative.all() else informative.astype(probs.dtype)
