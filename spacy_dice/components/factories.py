@@ -32,19 +32,12 @@ def with_loss(component: Any, cls: type[LossMixin], loss: AnyLoss) -> Any:
         component.__class__ = cls
         component.set_loss(loss)
         return component
-    # A cdef class cannot be turned into another one, but made again from its own settings.
-    stock_init: Any = type(component).__init__
-    accepted = inspect.signature(stock_init).parameters
-    settings = {key: value for key, value in component.cfg.items() if key in accepted}
-    made = cls(
-        component.vocab,
-        component.model,
-        component.name,
-        **{**settings, "moves": component.moves},
-        scorer=component.scorer,
-        loss=loss,
+    # A cdef class cannot be turned into another one, but made again from its parts.
+    made: Any = cls(
+        component.vocab, component.model, component.name, component.moves, scorer=component.scorer
     )
     made.cfg.update(component.cfg)
+    made.set_loss(loss)
     return made
 
 

@@ -16,7 +16,7 @@ from thinc.api import NumpyOps
 
 from .._validation import refuse
 from ..functional import Array
-from ..losses import Labels
+from ..losses import AnyLoss, Labels
 from .base import LossMixin, initialize_with_loss
 
 _OPS = NumpyOps()
@@ -28,14 +28,15 @@ class TransitionLoss(LossMixin):
     moves: Any
     _loss_labels: Labels = ()
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def set_loss(self, loss: AnyLoss) -> None:
+        """Use `loss` from now on. RAISES: ValueError if `beam_update_prob` is not 0."""
         if self.cfg["beam_update_prob"] > 0:
             refuse(
                 f"[components.{self.name}]",
                 f"beam_update_prob must be 0, got {self.cfg['beam_update_prob']!r}: beam updates "
                 "compute a loss of their own, which a loss block cannot replace",
             )
+        super().set_loss(loss)
 
     def get_batch_loss(
         self, states: Sequence[Any], golds: Sequence[Any], scores: Array, losses: Any
