@@ -1,0 +1,105 @@
+"""The formulas once more: as naive loops, and as torch expressions for autograd."""
+
+import math
+
+import numpy
+import torch
+
+
+def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0):
+    """Loss of one cell as the paper writes it, for a hard or soft target."""
+    if name == "cross_entropy":
+        return -y * math.log(p) if y else 0.0
+    if name == "focal":
+        return -y * (1 - p) ** focus * math.log(p) if y else 0.0
+    num, den = ratio_terms(name, p, y, alpha, beta)
+    return 1 - (num + smooth) / (den + smooth)
+
+
+def ratio_terms(name, p, y, alpha, beta):
+    if name == "dice":
+        return 2 * p * y, p**2 + y**2
+    u = (1 - p) ** alpha * p if name == "self_adjusting_dice" else p
+    tp = (abs(u) + abs(y) - abs(u - y)) / 2
+    if name == "tversky":
+        return tp, tp + alpha * (p - tp) + beta * (y - tp)
+    return 2 * tp, u + y
+
+
+def naive_value(
+    name, probs, targets, *, reduction="example", weights=None, class_weights=None, **k
+):
+    """The loss of softmax probabilities, cell by cell and class by class."""
+    n, c = probs.shape
+    weights = numpy.ones((n, c)) if weights is None else numpy.broadcast_to(weights, (n, c))
+    class_weights = [1.0] * c if class_weights is None else class_weights
+    if name in ("cross_entropy", "focal") or reduction == "example":
+        return sum(
+            weights[i, j]
+            * class_weights[j]
+            * cell_loss(name, float(probs[i, j]), float(targets[i, j]), **k)
+            for i in range(n)
+            for j in range(c)
+        )
+    smooth = k.get("smooth", 1.0)
+    total = gold_total = present = 0.0
+    for j in range(c):
+        num = den = gold = 0.0
+        for i in range(n):
+            a, b = ratio_terms(
+                name,
+                float(probs[i, j]),
+                float(targets[i, j]),
+                k.get("alpha", 1),
+                k.get("beta", 0.5),
+            )
+            num += weights[i, j] * a
+            den += weights[i, j] * b
+            gold += weights[i, j] * targets[i, j]
+        total += class_weights[j] * (1 - (num + smooth) / (den + smooth))
+        if class_weights[j] > 0:
+            gold_total += gold
+            present += min(gold, 1)
+    rows = sum(max(weights[i]) for i in range(n))
+    return total * max(rows, gold_total) / max(present, 1)
+
+
+def torch_loss(
+    name, logits, targets, *, activation, reduction="example", weights, class_weights, **k
+):
+    """The loss as a differentiable function of the logits, in float64."""
+    p = torch.softmax(logits, 1) if activation == "softmax" else torch.sigmoid(logits)
+    y = targets
+    if name in ("cross_entropy", "focal"):
+        focus = k.get("focus", 0.0)
+        cells = -class_weights * y * (1 - p) ** focus * torch.log(p)
+        if activation != "softmax":
+            cells = cells - (1 - y) * p**focus * torch.log1p(-p)
+        return (cells * weights).sum()
+    smooth = k["smooth"]
+    if name == "dice":
+        num, den = 2 * p * y, p**2 + y**2
+    elif name == "tversky":
+        tp = torch.minimum(p, y)
+        num, den = tp, tp + k["alpha"] * (p - tp) + k["beta"] * (y - tp)
+    else:
+        factor = (1 - p) ** k["alpha"]
+        u = (factor.detach() if k.get("detach_weight") else factor) * p
+        num, den = 2 * torch.minimum(u, y), u + y
+    if reduction == "example":
+        return (weights * class_weights * (1 - (num + smooth) / (den + smooth))).sum()
+    num, den, gold = ((weights * x).sum(0) for x in (num, den, y))
+    gold = gold * (class_weights > 0)
+    rows = weights.max(1).values.sum()
+    scale = torch.maximum(rows, gold.sum()) / gold.clamp(max=1).sum().clamp(min=1)
+    return (scale * class_weights * (1 - (num + smooth) / (den + smooth))).sum()
+
+
+def autograd(name, logits, targets, **k):
+    """Value and gradient with respect to the logits, and the probabilities."""
+    k = {key: torch.tensor(v) if isinstance(v, numpy.ndarray) else v for key, v in k.items()}
+    z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    loss = torch_loss(name, z, torch.tensor(targets), **k)
+    loss.backward()
+    p = torch.softmax(z, 1) if k["activation"] == "softmax" else torch.sigmoid(z)
+    return loss.item(), z.grad.numpy(), p.detach().numpy()
