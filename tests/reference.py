@@ -3,7 +3,7 @@
 import math
 
 import numpy
-import torch
+import pytest
 
 
 def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0):
@@ -68,6 +68,7 @@ def torch_loss(
     name, logits, targets, *, activation, reduction="example", weights, class_weights, **k
 ):
     """The loss as a differentiable function of the logits, in float64."""
+    torch = pytest.importorskip("torch")
     p = torch.softmax(logits, 1) if activation == "softmax" else torch.sigmoid(logits)
     y = targets
     if name in ("cross_entropy", "focal"):
@@ -97,6 +98,7 @@ def torch_loss(
 
 def autograd(name, logits, targets, **k):
     """Value and gradient with respect to the logits, and the probabilities."""
+    torch = pytest.importorskip("torch")
     k = {key: torch.tensor(v) if isinstance(v, numpy.ndarray) else v for key, v in k.items()}
     z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
     loss = torch_loss(name, z, torch.tensor(targets), **k)

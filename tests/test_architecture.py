@@ -1,0 +1,76 @@
+"""Imports run one way, and importing the package is cheap."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spacy_dice
+
+PACKAGE = Path(spacy_dice.__file__).parent
+
+# What each part of the package may import of the others.
+MAY_IMPORT = {
+    "__init__": set(),
+    "_validation": set(),
+    "_overlap": set(),
+    "functional": {"_overlap"},
+    "losses": {"_validation", "functional"},
+    "components": {"_validation", "functional", "losses"},
+    "callbacks": {"_validation", "losses", "components"},
+    "scorers": {"_validation"},
+    "corpora": {"_validation"},
+    "metrics": {"_validation", "functional"},
+    "estimators": {"_validation", "functional", "metrics", "losses"},
+    "experiments": None,  # everything but the command line
+    "cli": None,
+}
+
+
+def part_of(path):
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imports_of(path):
+    """The parts of the package that a module imports, wherever in the module."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.ImportFrom):
+            if node.level == depth:
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+            elif node.level == 0 and (node.module or "").split(".")[0] == "spacy_dice":
+                names = [node.module.removeprefix("spacy_dice").lstrip(".")]
+            else:
+                continue
+            yield from (name.split(".")[0] for name in names if name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("spacy_dice."):
+                    yield alias.name.split(".")[1]
+
+
+def test_every_part_is_in_the_table():
+    assert {part_of(path) for path in PACKAGE.rglob("*.py")} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    allowed = MAY_IMPORT[part]
+    if allowed is None:
+        allowed = set(MAY_IMPORT) - ({"cli"} if part == "experiments" else set())
+    assert set(imports_of(path)) - {part, "__version__"} <= allowed
+
+
+@pytest.mark.parametrize("module", ["spacy_dice", "spacy_dice._validation", "spacy_dice.cli"])
+def test_import_is_cheap(module):
+    code = f"import {module}, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"spacy", "thinc", "torch", "sklearn", "matplotlib"} & set(loaded)
