@@ -7,6 +7,7 @@ import numpy
 import sklearn.metrics
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import listed, nearest
@@ -42,8 +43,8 @@ class SoftF1Scorer(BaseEstimator):
     SoftF1Scorer(average='macro', beta=2.0)
     """
 
-    # Makes `set_score_request`, and get_metadata_routing tell of sample_weight.
-    __metadata_request__score = {"sample_weight": None}  # noqa: RUF012
+    # scikit-learn makes `set_score_request` of the signature of `score`, but for this one.
+    __metadata_request__score = {"estimator": UNUSED}  # noqa: RUF012
 
     # What `TunedThresholdClassifierCV` reads from a scorer.
     _sign = 1
@@ -65,22 +66,26 @@ class SoftF1Scorer(BaseEstimator):
         self.zero_division = zero_division
 
     def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:
+        """Do what `score` does."""
+        return self.score(estimator, X, y_true, sample_weight)
+
+    def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score `estimator` on `X`.
 
         estimator: a fitted classifier, or a pipeline or search that ends in one.
-        X: what its `predict_proba` takes. y_true: `(n,)` labels or an indicator `(n, c)`.
+        X: what its `predict_proba` takes. y: `(n,)` labels or an indicator `(n, c)`.
         sample_weight: `(n,)`, or None.
         RETURNS: a float in [0, 1].
         RAISES: AttributeError if the estimator has neither `predict_proba` nor `decision_function`;
-            ValueError for labels that neither the estimator nor `y_true` know.
+            ValueError for labels that neither the estimator nor `y` know.
         """
         check_is_fitted(estimator)
-        probs = _probabilities(estimator, X, multilabel=is_multilabel(y_true))
-        if is_multilabel(y_true):
-            return self._score(y_true, probs, sample_weight)
+        probs = _probabilities(estimator, X, multilabel=is_multilabel(y))
+        if is_multilabel(y):
+            return self._score(y, probs, sample_weight)
         classes = list(_classes(estimator, probs))
-        y_true = numpy.asarray(y_true)
-        unseen = [label for label in numpy.unique(y_true).tolist() if label not in classes]
+        y = numpy.asarray(y)
+        unseen = [label for label in numpy.unique(y).tolist() if label not in classes]
         if unseen:
             probs = numpy.hstack([probs, numpy.zeros((len(probs), len(unseen)))])
             classes += unseen
@@ -90,7 +95,7 @@ class SoftF1Scorer(BaseEstimator):
         pos_label = self.pos_label
         if pos_label is None:
             pos_label = classes[1] if not unseen else max(classes)
-        return self._score(y_true, probs, sample_weight, classes=classes, pos_label=pos_label)
+        return self._score(y, probs, sample_weight, classes=classes, pos_label=pos_label)
 
     def _check_labels(self, classes: list[Any]) -> None:
         asked = list(self.labels) if self.labels is not None else []
