@@ -255,8 +255,12 @@ def test_sample_weights_are_routed_where_they_are_asked_for(routing, model):
     search = GridSearchCV(model, GRID, scoring={"soft": asking}, refit="soft")
     search.fit(X, Y, sample_weight=weights)
     assert search.best_score_ > refusing(search, X, Y)
-    tuned = TunedThresholdClassifierCV(model, scoring=asking, cv=3)
-    assert tuned.fit(X, Y, sample_weight=weights).best_score_ > 0.9
+    hard = sklearn.metrics.make_scorer(f1_score, pos_label="spam")
+    tuned, theirs = (
+        TunedThresholdClassifierCV(model, scoring=scorer, cv=3).fit(X, Y, sample_weight=weights)
+        for scorer in (asking, hard.set_score_request(sample_weight=True))
+    )
+    assert tuned.best_score_ == pytest.approx(theirs.best_score_)
     assert clone(asking)._metadata_request.score.requests == {"sample_weight": True}
 
 
