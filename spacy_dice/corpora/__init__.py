@@ -1,0 +1,11 @@
+"""Data sets with imbalanced labels, and their conversion to spaCy's binary format.
+
+`DATASETS` maps a name to a `Dataset` row; `read` gives docs by split; `convert` writes
+`train.spacy`, `dev.spacy` and `test.spacy`. The files themselves are downloaded by
+`spacy project assets`; nothing here opens a network connection.
+"""
+
+from .convert import convert, read
+from .table import DATASETS, Dataset
+
+__all__ = ["DATASETS", "Dataset", "convert", "read"]

@@ -1,0 +1,71 @@
+"""Readers for one token a line: two columns (CoNLL style) and CoNLL-U.
+
+Files that do not say where blanks were become docs with unknown spaces, `Doc(vocab, words)`.
+spaCy then trains and evaluates on the tokens of the file (`Doc.has_unknown_spaces`); with made-up
+blanks it would tokenise the text again and lose annotations wherever the two disagree.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from .lines import blocks, malformed
+
+
+def read_entities(path: Path, nlp: Language, *, strip_position: bool = False) -> Iterator[Doc]:
+    """Yield docs with `ents` from a file of `TOKEN<tab or space>BIO-TAG` lines.
+
+    An `I-` tag that continues nothing opens an entity (see `repair_bio`). Every token is
+    annotated: what is no entity is O, not missing.
+
+    strip_position: drop the last character of every token, a digit that counts the characters of
+        its word in segmented Chinese.
+
+    Raises `ValueError` with file, number and content of a line that is not of that form.
+    """
+    for block in blocks(path):
+        words, tags = [], []
+        for number, line in block:
+            word, tag = _two_columns(path, number, line)
+            if tag != "O" and (tag[:2] not in ("B-", "I-") or len(tag) == 2):
+                malformed(path, number, line, "a tag O, B-LABEL or I-LABEL")
+            if strip_position:
+                if len(word) < 2 or not word[-1].isdigit():
+                    malformed(path, number, line, "a token that ends in its position digit")
+                word = word[:-1]
+            words.append(word)
+            tags.append(tag)
+        yield Doc(nlp.vocab, words=words, ents=repair_bio(tags))
+
+
+def read_tags(path: Path, nlp: Language) -> Iterator[Doc]:
+    """Yield docs with fine-grained tags from a file of `TOKEN<tab or space>TAG` lines.
+
+    Raises `ValueError` with file, number and content of a line that is not of that form.
+    """
+    for block in blocks(path):
+        pairs = [_two_columns(path, number, line) for number, line in block]
+        yield Doc(nlp.vocab, words=[word for word, _ in pairs], tags=[tag for _, tag in pairs])
+
+
+def repair_bio(tags: list[str]) -> list[str]:
+    """Turn every `I-X` that continues no X into `B-X`, as the CoNLL evaluation reads it.
+
+    >>> repair_bio(["I-LOC", "I-LOC", "I-PER", "O", "B-PER", "I-PER"])
+    ['B-LOC', 'I-LOC', 'B-PER', 'O', 'B-PER', 'I-PER']
+    """
+    previous = ["O", *tags[:-1]]
+    return [
+        f"B-{tag[2:]}" if tag[:2] == "I-" and tag[2:] != before[2:] else tag
+        for before, tag in zip(previous, tags, strict=True)
+    ]
+
+
+def _two_columns(path: Path, number: int, line: str) -> tuple[str, str]:
+    # A token may hold (or be) a no-break space: split at the one separator, not at white space.
+    columns = line.split("\t" if "\t" in line else " ")
+    if len(columns) != 2 or not all(columns):
+        malformed(path, number, line, "a token and a tag")
+    return columns[0], columns[1]

@@ -1,0 +1,64 @@
+"""From asset files to docs, and to the `.spacy` files that `spacy train` reads."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import spacy
+from spacy.tokens import Doc, DocBin
+
+from spacy_dice._validation import check_choice, refuse
+
+from .table import DATASETS
+
+
+def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
+    """Read a data set into docs.
+
+    name: a key of `DATASETS`.
+    assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets` fills it.
+
+    Returns split -> docs, in the order of the files; the splits are train, dev and test, plus
+    any further test set of the data set.
+
+    Raises `ValueError` for an unknown name, a missing file, or a line that cannot be read.
+    """
+    check_choice("corpora", "data set", name, list(DATASETS))
+    dataset = DATASETS[name]
+    paths = {part: Path(assets_dir, dataset.asset(part)) for part in dataset.files}
+    for part, path in paths.items():
+        if not path.is_file():
+            refuse(
+                name,
+                f"{path} is missing: run `spacy project assets`, or download it from "
+                f"{dataset.address(part)}",
+            )
+    nlp = spacy.blank(dataset.lang)
+    splits: dict[str, list[Doc]] = {"train": [], "dev": [], "test": []}
+    for part, path in paths.items():
+        cut = dataset.cuts.get(part)
+        for doc in dataset.reader(path, nlp):
+            splits.setdefault(cut(doc) if cut else part, []).append(doc)
+    return splits
+
+
+def convert(name: str, assets_dir: str | Path, output_dir: str | Path) -> dict[str, int]:
+    """Write a data set as `<output_dir>/<split>.spacy`, one file for each split of `read`.
+
+    The whole data set is read before the first file appears, and each file appears complete
+    under its name: a failure leaves no file and none half written.
+
+    Returns split -> number of docs.
+
+    Raises `ValueError` as `read` does.
+    """
+    splits = read(name, assets_dir)
+    output = Path(output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    # Inside the output folder, so that the renames do not leave the file system.
+    with tempfile.TemporaryDirectory(prefix=".convert-", dir=output) as scratch:
+        for split, docs in splits.items():
+            DocBin(docs=docs, store_user_data=False).to_disk(Path(scratch, f"{split}.spacy"))
+        for split in splits:
+            os.replace(Path(scratch, f"{split}.spacy"), output / f"{split}.spacy")
+    return {split: len(docs) for split, docs in splits.items()}
