@@ -6,6 +6,7 @@
 """
 
 from .convert import convert, read
-from .table import DATASETS, Dataset
+from .dataset import Dataset
+from .table import DATASETS
 
 __all__ = ["DATASETS", "Dataset", "convert", "read"]

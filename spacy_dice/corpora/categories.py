@@ -1,0 +1,77 @@
+"""Readers for classified texts: one category a text, over all categories of the data set.
+
+Every doc names all categories, 1.0 for its own and 0.0 for the others: to spaCy a category that
+a doc does not name is missing, not wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from .lines import malformed, numbered_lines
+
+# One token to spaCy's tokenisers, and in none of the texts.
+PAIR_SEPARATOR = " ||| "
+
+
+def read_labelled(
+    path: Path,
+    nlp: Language,
+    *,
+    labels: Mapping[str, str],
+    separator: str = " ",
+    encoding: str = "utf-8",
+) -> Iterator[Doc]:
+    """Yield docs with `cats` from lines of `LABEL<separator>TEXT`, without quoting.
+
+    labels: label in the file -> category.
+
+    Raises `ValueError` with file, number and content of a line without a text or with a label
+    that `labels` does not have.
+    """
+    for number, line in numbered_lines(path, encoding):
+        label, _, text = line.partition(separator)
+        if not line.strip():
+            continue
+        if label not in labels or not text.strip():
+            malformed(path, number, line, f"one of {', '.join(labels)}, {separator!r} and a text")
+        yield _doc(nlp, text, labels, label)
+
+
+def read_pairs(
+    path: Path, nlp: Language, *, labels: Mapping[str, str], left: str, right: str, label: str
+) -> Iterator[Doc]:
+    """Yield docs with `cats` for pairs of texts in a tab-separated file with a header, no quoting.
+
+    The two texts are joined by ` ||| `.
+
+    labels: label in the file -> category.
+    left, right, label: names of the columns of the two texts and of the label.
+
+    Raises `ValueError` with file, number and content of a line that does not fit the header,
+    lacks a text, or has a label that `labels` does not have.
+    """
+    header: list[str] = []
+    for number, line in numbered_lines(path):
+        columns = line.split("\t")
+        if not header:
+            header = columns
+            if not {left, right, label} <= set(header):
+                malformed(path, number, line, f"a header with {left}, {right} and {label}")
+            continue
+        if not line.strip():
+            continue
+        if len(columns) != len(header):
+            malformed(path, number, line, f"{len(header)} columns")
+        row = dict(zip(header, columns, strict=True))
+        if row[label] not in labels or not row[left].strip() or not row[right].strip():
+            malformed(path, number, line, f"two texts and one of {', '.join(labels)}")
+        yield _doc(nlp, row[left] + PAIR_SEPARATOR + row[right], labels, row[label])
+
+
+def _doc(nlp: Language, text: str, labels: Mapping[str, str], label: str) -> Doc:
+    doc = nlp.make_doc(text)
+    doc.cats = {category: float(key == label) for key, category in labels.items()}
+    return doc

@@ -1,0 +1,115 @@
+"""Reader for JSON lines with character offsets: Prodigy's export and the corpus in this package."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from .lines import malformed, numbered_lines
+from .splits import SPLITS
+
+Offsets = tuple[int, int, str]
+
+
+def read_prodigy(path: Path, nlp: Language, *, spans_key: str = "") -> Iterator[Doc]:
+    """Yield the accepted records of a Prodigy file, with its tokens where it has them.
+
+    Rejected and ignored records are left out, and so are blank texts. A text without `spans` is
+    annotated: it has none. An annotation that begins or ends inside a token cuts this token, so
+    that the gold docs say exactly what the file says; spaCy aligns them with its own tokens.
+
+    spans_key: the key of `doc.spans` to fill; empty: `doc.ents`.
+
+    Raises `ValueError` with file, number and content of a line that is not such a record, whose
+    offsets lie outside the text or at white space, or whose entities overlap.
+    """
+    for number, line, record in _json_lines(path):
+        if record.get("answer", "accept") != "accept" or not record["text"].strip():
+            continue
+        try:
+            spans = [(s["start"], s["end"], s["label"]) for s in record.get("spans") or []]
+            tokens = [(token["start"], token["end"]) for token in record.get("tokens") or []]
+            doc = _annotated(nlp, record["text"], spans, tokens, spans_key)
+        except (KeyError, TypeError, ValueError) as error:
+            malformed(path, number, line, f"a Prodigy record ({error!r})")
+        yield doc
+
+
+def read_records(path: Path, nlp: Language) -> Iterator[Doc]:
+    """Yield docs with `ents` from lines of `{"split", "text", "entities": [[start, end, label]]}`.
+
+    The split is kept as `doc.user_data["split"]`. Annotations cut tokens as in `read_prodigy`.
+
+    Raises `ValueError` with file, number and content of a line that is not such a record.
+    """
+    for number, line, record in _json_lines(path):
+        if record.get("split") not in SPLITS:
+            malformed(path, number, line, f"a split, one of {', '.join(SPLITS)}")
+        try:
+            doc = _annotated(nlp, record["text"], [tuple(e) for e in record["entities"]])
+        except (KeyError, TypeError, ValueError) as error:
+            malformed(path, number, line, f"a record with text and entities ({error!r})")
+        doc.user_data["split"] = record["split"]
+        yield doc
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        try:
+            record = srsly.json_loads(line)
+        except ValueError as error:
+            malformed(path, number, line, f"JSON ({error})")
+        if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+            malformed(path, number, line, "a JSON object with a text")
+        yield number, line, record
+
+
+def _annotated(
+    nlp: Language,
+    text: str,
+    spans: list[Offsets],
+    tokens: list[tuple[int, int]] | None = None,
+    spans_key: str = "",
+) -> Doc:
+    """Return `text` as a doc with `spans`; raise `ValueError` saying what does not fit."""
+    if not tokens:
+        tokens = [(token.idx, token.idx + len(token)) for token in nlp.make_doc(text)]
+    doc = _doc(nlp, text, _cut(tokens, {offset for span in spans for offset in span[:2]}))
+    found = [_span(doc, *span) for span in spans]
+    if spans_key:
+        doc.spans[spans_key] = found
+    else:
+        doc.set_ents(found, default="outside")
+    return doc
+
+
+def _cut(tokens: list[tuple[int, int]], offsets: set[int]) -> list[tuple[int, int]]:
+    """Return `tokens` cut at those of `offsets` that lie inside one."""
+    pieces = []
+    for start, end in tokens:
+        edges = [start, *sorted(offset for offset in offsets if start < offset < end), end]
+        pieces += pairwise(edges)
+    return pieces
+
+
+def _doc(nlp: Language, text: str, tokens: list[tuple[int, int]]) -> Doc:
+    words = [text[start:end] for start, end in tokens]
+    starts = [start for start, _ in tokens[1:]] + [len(text)]
+    gaps = [text[end:start] for (_, end), start in zip(tokens, starts, strict=True)]
+    if tokens[0][0] != 0 or not set(gaps) <= {"", " "} or not all(words):
+        raise ValueError("the tokens and single blanks between them do not spell the text")
+    return Doc(nlp.vocab, words=words, spaces=[gap == " " for gap in gaps])
+
+
+def _span(doc: Doc, start: int, end: int, label: str) -> Span:
+    covered = doc.text[start:end] if 0 <= start < end <= len(doc.text) else ""
+    # spaCy learns no entity that begins or ends with white space.
+    if not covered or covered != covered.strip():
+        raise ValueError(f"offsets {start}:{end} must begin and end at non-blank characters")
+    return doc.char_span(start, end, label=label)
