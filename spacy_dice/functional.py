@@ -9,7 +9,8 @@ Every function takes
 * ``activation``: how the probabilities came about, which settles what the gradient is taken of:
   ``"softmax"`` and ``"sigmoid"`` give it with respect to the logits; ``"identity"`` treats the
   cells as independent probabilities and gives it with respect to them, for layers that apply the
-  derivative of their own activation (Thinc's ``Logistic``);
+  derivative of their own activation (Thinc's ``Logistic``); ``"softmax_probs"`` does so for the
+  probabilities of a softmax (Thinc's ``softmax_activation``);
 
 and returns ``(value, gradient)``: the loss summed over all rows, a float, and an array like
 ``probs``. Arrays stay on their backend (NumPy, CuPy) and keep their dtype.
@@ -21,7 +22,9 @@ Source of the formulas: Li, Sun, Meng, Liang, Wu, Li, "Dice Loss for Data-imbala
 ACL 2020 (arXiv 1911.02855).
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal, TypeVar, cast
 
 from thinc.util import get_array_module
 
@@ -36,12 +39,35 @@ from ._overlap import (
     true_positives,
 )
 
-Activation = Literal["softmax", "sigmoid", "identity"]
+Activation = Literal["softmax", "sigmoid", "identity", "softmax_probs"]
 
-ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "identity")
+ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "identity", "softmax_probs")
 REDUCTIONS: tuple[Reduction, ...] = ("example", "batch")
 
+_F = TypeVar("_F", bound=Callable[..., tuple[float, Array]])
 
+
+def _with_softmax_probs(loss: _F) -> _F:
+    """Add the activation ``"softmax_probs"`` to a loss that knows ``"softmax"``.
+
+    The gradient by the logits, divided by p, is turned into itself by the derivative of softmax:
+    ``p_k (g_k/p_k - sum_j p_j g_j/p_j) = g_k``, as the gradient of a row sums to 0.
+    """
+
+    @wraps(loss)
+    def with_softmax_probs(
+        probs: Array, targets: Array, *, activation: Activation = "softmax", **settings: Any
+    ) -> tuple[float, Array]:
+        if activation != "softmax_probs":
+            return loss(probs, targets, activation=activation, **settings)
+        xp = get_array_module(probs)
+        value, gradient = loss(probs, targets, activation="softmax", **settings)
+        return value, gradient / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
+
+    return cast(_F, with_softmax_probs)
+
+
+@_with_softmax_probs
 def cross_entropy(
     probs: Array,
     targets: Array,
@@ -89,6 +115,7 @@ def cross_entropy(
     return -float(logs.sum()), gradient
 
 
+@_with_softmax_probs
 def focal(
     probs: Array,
     targets: Array,
@@ -130,6 +157,39 @@ def focal(
     return float(value.sum()), gradient
 
 
+def squared_error(
+    probs: Array,
+    targets: Array,
+    *,
+    weights: Array | None = None,
+    class_weights: Array | None = None,
+    activation: Activation = "softmax",
+) -> tuple[float, Array]:
+    r"""Half the squared error ``sum_c w_c (p - y)^2 / 2``, the Brier score for softmax.
+
+    Its gradient with respect to the probabilities is ``w_c (p - y)``: what spaCy's components with
+    a logistic output train on.
+
+    >>> import numpy
+    >>> squared_error(
+    ...     numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]]), activation="identity"
+    ... )
+    (0.0625, array([[ 0.25, -0.25]]))
+    """
+    xp = get_array_module(probs)
+    weights = as_cells(weights)
+    error = probs - targets
+    gradient = error
+    for factor in (weights, class_weights):
+        if factor is not None:
+            gradient = gradient * factor
+    value = 0.5 * float((error * gradient).sum())
+    if activation in ("identity", "softmax_probs"):
+        return value, gradient
+    return value, _backprop(xp, probs, probs * gradient, activation)
+
+
+@_with_softmax_probs
 @in_row_blocks
 def dice(
     probs: Array,
@@ -158,6 +218,7 @@ def dice(
     return value, _backprop(xp, probs, elasticity, activation)
 
 
+@_with_softmax_probs
 @in_row_blocks
 def tversky(
     probs: Array,
@@ -203,6 +264,7 @@ def tversky(
     return value, _backprop(xp, probs, elasticity, activation)
 
 
+@_with_softmax_probs
 @in_row_blocks
 def self_adjusting_dice(
     probs: Array,

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from spacy.training import Example
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
 
-from .._validation import refuse
+from .._validation import listed, refuse
 from ..functional import Activation, Array
 from ..losses import DSC, AnyLoss, Labels, RegisteredLoss, evaluate
+
+# What a gold document may be annotated with, beside categories and span groups.
+_ANNOTATIONS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START", "ENT_IOB")
 
 
 class LossMixin:
@@ -21,21 +25,46 @@ class LossMixin:
     name: str
     cfg: dict[str, Any]
     labels: Any
+    annotation: tuple[str, ...] = ()
+    _loss_labels: Labels | None = None
+    _is_prepared: bool = False
 
     def __init__(self, *args: Any, loss: AnyLoss | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.set_loss(DSC() if loss is None else loss)
 
+    @classmethod
+    def check_loss(cls, component: Any, loss: AnyLoss) -> None:
+        """Refuse what cannot be the loss of `component`, ours or stock. RAISES: ValueError."""
+        if not callable(loss):
+            refuse(
+                f"[components.{component.name}.loss]", f"expected a registered loss, got {loss!r}"
+            )
+
     def set_loss(self, loss: AnyLoss) -> None:
         """Use `loss` from now on. RAISES: ValueError if it is not a loss."""
-        if not callable(loss):
-            refuse(f"[components.{self.name}.loss]", f"expected a registered loss, got {loss!r}")
+        self.check_loss(self, loss)
         self.loss = loss
+        self._is_prepared = False
+
+    def name_columns(self) -> Labels:
+        """The names of the columns of the scores."""
+        return self.labels
 
     @property
     def loss_labels(self) -> Labels:
-        """The names of the columns of the scores."""
-        return self.labels
+        """The names of the columns of the scores, looked up once for each update."""
+        if self._loss_labels is None:
+            self._loss_labels = tuple(self.name_columns())
+        return self._loss_labels
+
+    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+        """Learn from a batch of examples, as the stock component does."""
+        self._loss_labels = None
+        if not self._is_prepared:
+            # Training goes on from a saved pipeline, without `initialize`.
+            self.prepare_loss()
+        return super().update(examples, **settings)  # type: ignore[misc]
 
     def evaluate_loss(
         self,
@@ -67,18 +96,57 @@ class LossMixin:
         """How often each label is gold in `examples`."""
         raise NotImplementedError
 
-    def prepare_loss(self, get_examples: Callable[[], Iterable[Example]]) -> None:
-        """Check the labels that the loss names, and count the gold labels if it needs that."""
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether there is anything in the gold document to learn from."""
+        return any(doc.has_annotation(attribute) for attribute in self.annotation)
+
+    def check_annotation(self, get_examples: Callable[[], Iterable[Example]]) -> None:
+        """Refuse a corpus without anything to learn from. RAISES: ValueError."""
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        found: dict[str, None] = {}
+        n_examples = n_words = 0
+        for example in get_examples():
+            if self.has_annotation(example.reference):
+                return
+            found.update(dict.fromkeys(_annotation_of(example.reference)))
+            n_examples += 1
+            n_words += len(example.reference)
+        if (n_examples, n_words) != _WITHOUT_DATA:
+            refuse(
+                f"[components.{self.name}]",
+                "the training data has no annotation for this component; what it has is "
+                f"{listed(found) or 'none at all'}",
+            )
+
+    def prepare_loss(self, get_examples: Callable[[], Iterable[Example]] | None = None) -> None:
+        """Check the labels that the loss names, and count the gold labels if it needs that.
+
+        RAISES: ValueError for labels that the component does not have, and if labels were not
+            counted and there are no examples now.
+        """
+        self._loss_labels = None
         if isinstance(self.loss, RegisteredLoss):
             self.loss.check_labels(self.loss_labels)
             if self.loss.needs_label_counts:
-                self.cfg["label_counts"] = self.count_gold(get_examples())
+                if get_examples is not None:
+                    self.cfg["label_counts"] = self.count_gold(get_examples())
+                elif "label_counts" not in self.cfg:
+                    refuse(
+                        f"[components.{self.name}.loss]",
+                        "class_weights must be given: labels are only counted when a component is "
+                        "initialized, not when its training is resumed",
+                    )
+        self._is_prepared = True
 
     def finish_update(self, sgd: Any) -> None:
         """Update the weights, and take one step of the schedules of the loss."""
         super().finish_update(sgd)  # type: ignore[misc]
         if isinstance(self.loss, RegisteredLoss):
             self.loss.advance()
+
+
+# `nlp.initialize()` without data passes one example of three words, to find out shapes.
+_WITHOUT_DATA = (1, 3)
 
 
 def initialize_with_loss(stock: Callable[..., None]) -> Callable[..., None]:
@@ -88,7 +156,15 @@ def initialize_with_loss(stock: Callable[..., None]) -> Callable[..., None]:
     def initialize(
         self: Any, get_examples: Callable[[], Iterable[Example]], *args: Any, **settings: Any
     ) -> None:
+        self.check_annotation(get_examples)
         stock(self, get_examples, *args, **settings)
         self.prepare_loss(get_examples)
 
     return initialize
+
+
+def _annotation_of(doc: Doc) -> list[str]:
+    found = [name for name in _ANNOTATIONS if doc.has_annotation(name)]
+    if doc.cats:
+        found.append("cats")
+    return found + [f"spans[{key!r}]" for key in doc.spans]

@@ -1,79 +1,134 @@
-"""Components whose stock `get_loss` says what its targets are when it is called with known scores.
+"""How the targets of a stock component are recovered: its `get_loss` tells them.
 
 For scores that are everywhere v, stock losses return the gradient (v - y) w: its sign and size give
 the target y and the weight w of each cell, 0 means missing. So nothing of spaCy is copied, and one
 call of the stock method replaces the one that spaCy would have made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from spacy.pipeline import Tagger
 from spacy.training import Example
 from spacy.util import minibatch
+from thinc.api import Model
 from thinc.util import get_array_module
 
 from ..functional import Activation, Array
-from .base import LossMixin, initialize_with_loss
+from .base import LossMixin
 
 # As a power of two that is smaller than any smoothed label, it leaves v - y and v * w exact.
 PROBE = 2.0**-24
 
+# What the output layers of Thinc take back: the gradient by the logits, or by the probabilities.
+_OUTPUTS: dict[str, Activation] = {
+    "softmax": "softmax",
+    "softmax_activation": "softmax_probs",
+    "logistic": "identity",
+    "sigmoid": "identity",
+    "sigmoid_activation": "identity",
+}
+
+Restore = Callable[[Array], Any]
+
 
 class ProbedLoss(LossMixin):
-    """Replaces `get_loss` of a stock class."""
+    """Replaces `get_loss` of a stock class whose scores are one array, a row per document.
 
-    activation: Activation = "softmax"
+    default_activation: of the output layer, where that is not one of Thinc's.
+    """
+
     model: Any
+    default_activation: Activation = "softmax"
+    _seen_model: Any = None
+    _activation: Activation = "softmax"
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
         """The loss over the whole batch, and its gradient.
 
         examples: the batch.
         scores: the predictions of the model for it.
-        RETURNS: the value of the loss and the gradient, in the form of `scores`.
+        RETURNS: the value of the loss and the gradient, in the form of the stock one.
+        RAISES: ValueError if a score is not a number in [0, 1].
         """
         examples = list(examples)
-        flat, restore = self.flatten(scores)
-        probe = restore(get_array_module(flat).full_like(flat, PROBE))
-        _, gradient = super().get_loss(examples, probe)  # type: ignore[misc]
-        targets, weights = targets_of_probe(self.flatten(gradient)[0])
-        value, gradient = self.evaluate_loss(flat, targets, weights, activation=self.activation)
+        probs, restore = self.flatten(scores)
+        targets, weights = self.recover(examples, probs, restore)
+        value, gradient = self.evaluate_loss(probs, targets, weights, activation=self.activation)
         return value, restore(gradient)
 
-    def flatten(self, scores: Any) -> tuple[Array, Any]:
+    def recover(
+        self, examples: Sequence[Example], probs: Array, restore: Restore
+    ) -> tuple[Array, Array | None]:
+        """Targets and weights of the rows, by one call of the stock `get_loss`."""
+        probe = restore(get_array_module(probs).full_like(probs, PROBE))
+        _, gradient = super().get_loss(examples, probe)  # type: ignore[misc]
+        return targets_of_probe(self.flatten(gradient)[0])
+
+    @property
+    def activation(self) -> Activation:
+        """What the gradient is to be taken of, for the output layer of the model."""
+        if self._seen_model is not self.model:
+            self._seen_model = self.model
+            self._activation = activation_of(self.model, self.default_activation)
+        return self._activation
+
+    def flatten(self, scores: Any) -> tuple[Array, Restore]:
         """The scores of all rows as one array, and the function that gives such an array back."""
-        xp = get_array_module(scores[0])
-        lengths = [len(doc_scores) for doc_scores in scores]
-        ends = list(accumulate(lengths))[:-1]
-        return xp.concatenate(scores), lambda flat: xp.split(flat, ends)
+        return scores, lambda flat: flat
+
+    def blank_scores(self, examples: Sequence[Example]) -> Any:
+        """Scores of any value for `examples`, in the form of the model's."""
+        return self.model.ops.alloc2f(len(examples), len(self.loss_labels))
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
         """How often each label is gold in `examples`."""
-        ops = self.model.ops
-        totals = ops.alloc1f(len(self.labels))
+        names = [label if isinstance(label, str) else label[0] for label in self.loss_labels]
+        totals = self.model.ops.alloc1f(len(names))
         for batch in minibatch(examples, 128):
-            probe = [ops.xp.full((len(eg.x), len(self.labels)), PROBE, dtype="f") for eg in batch]
-            _, gradient = super().get_loss(batch, probe)  # type: ignore[misc]
-            targets, weights = targets_of_probe(self.flatten(gradient)[0])
+            targets, weights = self.recover(batch, *self.flatten(self.blank_scores(batch)))
             totals += (targets if weights is None else targets * weights).sum(axis=0)
-        return dict(zip(self.labels, map(float, totals), strict=True))
+        return dict(zip(names, map(float, totals), strict=True))
 
 
-class DiceTagger(ProbedLoss, Tagger):
-    """spaCy's `Tagger` with a loss that can be chosen.
+class ProbedTokenLoss(ProbedLoss):
+    """The same for scores that are a list of arrays, a row per token."""
 
-    Arguments are those of `spacy.pipeline.Tagger` and `loss`.
-    """
+    def flatten(self, scores: Any) -> tuple[Array, Restore]:
+        """The scores of all rows as one array, and the function that gives such an array back."""
+        if not len(scores):
+            return self.model.ops.alloc2f(0, len(self.loss_labels)), lambda flat: []
+        xp = get_array_module(scores[0])
+        ends = list(accumulate(map(len, scores)))[:-1]
+        return xp.concatenate(scores), lambda flat: xp.split(flat, ends)
 
-    initialize = initialize_with_loss(Tagger.initialize)
+    def blank_scores(self, examples: Sequence[Example]) -> Any:
+        """Scores of any value for `examples`, in the form of the model's."""
+        n_labels = len(self.loss_labels)
+        return [self.model.ops.alloc2f(len(eg.predicted), n_labels) for eg in examples]
+
+
+def activation_of(model: Model, default: Activation) -> Activation:
+    """What the output layer of `model` takes the gradient of."""
+    for node in reversed(list(model.walk(order="dfs_pre"))):
+        if node.name in _OUTPUTS:
+            return _OUTPUTS[node.name]
+    return default
 
 
 def targets_of_probe(gradient: Array) -> tuple[Array, Array | None]:
-    """Targets and weights from the gradient (PROBE - y) w; weights are None where all are 1."""
+    """Targets and weights from the gradient (PROBE - y) w; weights are None where all are 1.
+
+    The gradient tells the weight of a cell where y is 0. Other cells have the weight 1, but for
+    rows whose cells with y = 0 all have another one, neither 0 nor 1: there they have the weight of
+    the row and y is 1, as spaCy weights no other than hard targets.
+    """
     xp = get_array_module(gradient)
     positive = gradient < 0
     targets = xp.where(positive, PROBE - gradient, 0).astype(gradient.dtype)
     weights = xp.where(positive, 1, gradient / PROBE).astype(gradient.dtype)
-    return targets, None if (weights == 1).all() else weights
+    if (weights == 1).all():
+        return targets, None
+    of_rows = xp.where(positive, 0, weights).max(axis=1, keepdims=True, initial=0)
+    weighted = positive & (of_rows > 0) & (of_rows != 1)
+    return xp.where(weighted, 1, targets), xp.where(weighted, of_rows, weights)

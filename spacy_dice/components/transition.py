@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy
-from spacy.pipeline import EntityRecognizer
+from spacy.pipeline import DependencyParser, EntityRecognizer
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import NumpyOps
 
@@ -26,17 +27,17 @@ class TransitionLoss(LossMixin):
     """Replaces `get_batch_loss` of a stock class."""
 
     moves: Any
-    _loss_labels: Labels = ()
 
-    def set_loss(self, loss: AnyLoss) -> None:
-        """Use `loss` from now on. RAISES: ValueError if `beam_update_prob` is not 0."""
-        if self.cfg["beam_update_prob"] > 0:
+    @classmethod
+    def check_loss(cls, component: Any, loss: AnyLoss) -> None:
+        """Refuse what cannot be the loss of `component`, and beam updates. RAISES: ValueError."""
+        super().check_loss(component, loss)
+        if component.cfg["beam_update_prob"] > 0:
             refuse(
-                f"[components.{self.name}]",
-                f"beam_update_prob must be 0, got {self.cfg['beam_update_prob']!r}: beam updates "
-                "compute a loss of their own, which a loss block cannot replace",
+                f"[components.{component.name}]",
+                f"beam_update_prob must be 0, got {component.cfg['beam_update_prob']!r}: beam "
+                "updates compute a loss of their own, which a loss block cannot replace",
             )
-        super().set_loss(loss)
 
     def get_batch_loss(
         self, states: Sequence[Any], golds: Sequence[Any], scores: Array, losses: Any
@@ -58,13 +59,10 @@ class TransitionLoss(LossMixin):
             losses[self.name] += value
         return gradient
 
-    @property
-    def loss_labels(self) -> Labels:
-        """The names of the moves, `B-PER`; each answers to its entity type, `PER`, too."""
-        if len(self._loss_labels) != self.moves.n_moves:
-            names = [self.moves.get_class_name(i) for i in range(self.moves.n_moves)]
-            self._loss_labels = [(name, *name.split("-", 1)[1:]) for name in names]
-        return self._loss_labels
+    def name_columns(self) -> Labels:
+        """The names of the moves, `B-PER`; each answers to its label, `PER`, too."""
+        names = [self.moves.get_class_name(i) for i in range(self.moves.n_moves)]
+        return [(name, *filter(None, name.split("-", 1)[1:])) for name in names]
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
         """How often each move is in the gold sequences of `examples`."""
@@ -84,7 +82,23 @@ class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
     RAISES: ValueError if `beam_update_prob` is not 0.
     """
 
+    annotation = ("ENT_IOB",)
     initialize = initialize_with_loss(EntityRecognizer.initialize)
+
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether the document has entities, or spans that are known to be none."""
+        return super().has_annotation(doc) or self.cfg["incorrect_spans_key"] in doc.spans
+
+
+class DiceDependencyParser(TransitionLoss, DependencyParser):
+    """spaCy's `DependencyParser` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.DependencyParser` and `loss`.
+    RAISES: ValueError if `beam_update_prob` is not 0.
+    """
+
+    annotation = ("DEP",)
+    initialize = initialize_with_loss(DependencyParser.initialize)
 
 
 def targets_of_gradient(probs: Array, ce_grad: Array) -> tuple[Array, Array | None]:

@@ -13,7 +13,7 @@ the loss itself.
 
 from .base import AnyLoss, Labels, RegisteredLoss, evaluate
 from .compound import Compound
-from .likelihood import CE, FL, WCE
+from .likelihood import CE, FL, SE, WCE
 from .overlap import DL, DSC, TL
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "DL",
     "DSC",
     "FL",
+    "SE",
     "TL",
     "WCE",
     "AnyLoss",

@@ -1,0 +1,34 @@
+"""Components that label documents: text categorizers."""
+
+from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
+from spacy.tokens import Doc
+
+from .base import initialize_with_loss
+from .probed import ProbedLoss
+
+
+class DiceTextCategorizer(ProbedLoss, TextCategorizer):
+    """spaCy's `TextCategorizer` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.TextCategorizer` and `loss`.
+    """
+
+    initialize = initialize_with_loss(TextCategorizer.initialize)
+
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether the document has categories."""
+        return bool(doc.cats)
+
+
+class DiceMultiLabelTextCategorizer(ProbedLoss, MultiLabel_TextCategorizer):
+    """spaCy's `MultiLabel_TextCategorizer` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.MultiLabel_TextCategorizer` and `loss`.
+    """
+
+    default_activation = "identity"
+    initialize = initialize_with_loss(MultiLabel_TextCategorizer.initialize)
+
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether the document has categories."""
+        return bool(doc.cats)

@@ -1,0 +1,90 @@
+"""Components that find and label spans."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spacy.pipeline import SpanCategorizer
+from spacy.pipeline.span_finder import SpanFinder
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .._validation import refuse
+from ..functional import Array
+from ..losses import Labels
+from .base import initialize_with_loss
+from .probed import ProbedLoss, Restore
+
+# What the losses call the label of a candidate that is no span, where the component has one.
+NO_SPAN = "O"
+
+
+class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
+    """spaCy's `SpanCategorizer` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.SpanCategorizer` and `loss`. Where there is a label for
+    candidates that are no span (`spancat_singlelabel`), the loss knows it as `O`.
+    """
+
+    default_activation = "identity"
+    initialize = initialize_with_loss(SpanCategorizer.initialize)
+
+    def get_loss(self, examples: Iterable[Example], spans_scores: Any) -> tuple[float, Any]:
+        """The loss over the whole batch, and its gradient.
+
+        examples: the batch.
+        spans_scores: the candidates and the predictions of the model for them.
+        RETURNS: the value of the loss and the gradient by the scores.
+        """
+        value, (_, gradient) = super().get_loss(examples, spans_scores)
+        return value, gradient
+
+    def flatten(self, scores: Any) -> tuple[Array, Restore]:
+        """The scores without the candidates, and the function that pairs them again."""
+        if not isinstance(scores, tuple):
+            return super().flatten(scores)
+        spans, scores = scores
+        return scores, lambda flat: (spans, flat)
+
+    def blank_scores(self, examples: Sequence[Example]) -> Any:
+        """Candidates, and scores of any value for them."""
+        ops = self.model.ops
+        try:
+            spans = self.suggester([eg.predicted for eg in examples], ops=ops)
+        except KeyError as error:
+            refuse(
+                f"[components.{self.name}.loss]",
+                "class_weights must be given: labels cannot be counted, as the suggester asks for "
+                f"what is not there before training, {error}",
+            )
+        return spans, ops.alloc2f(int(spans.lengths.sum()), len(self.loss_labels))
+
+    def name_columns(self) -> Labels:
+        """The labels, and `O`."""
+        return [*self.labels, NO_SPAN] if self.add_negative_label else self.labels
+
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether the document has a span group under the key."""
+        return self.key in doc.spans
+
+
+class DiceSpanFinder(ProbedLoss, SpanFinder):
+    """spaCy's `SpanFinder` with a loss that can be chosen.
+
+    Arguments are those of `spacy.pipeline.SpanFinder` and `loss`. The labels of the loss are
+    `start` and `end`, for the first and last tokens of spans.
+    """
+
+    default_activation = "identity"
+    initialize = initialize_with_loss(SpanFinder.initialize)
+
+    def blank_scores(self, examples: Sequence[Example]) -> Any:
+        """Scores of any value, a row per token."""
+        return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
+
+    def name_columns(self) -> Labels:
+        """`start` and `end`."""
+        return ["start", "end"]
+
+    def has_annotation(self, doc: Doc) -> bool:
+        """Whether the document has a span group under the key."""
+        return self.cfg["spans_key"] in doc.spans
