@@ -1,15 +1,23 @@
-"""`python -m spacy dice …`: arguments in, calls out."""
+"""`python -m spacy dice …` and `spacy-dice …`: arguments in, calls out, nothing else.
 
-import typer
+What a command calls is imported inside it, so that `python -m spacy --help` stays quick.
+"""
 
-app = typer.Typer(name="dice", no_args_is_help=True, help="F1-oriented losses for spaCy.")
+import sys
 
+from .app import app
+from .corpora import convert
+from .experiments import compare
 
-@app.callback()
-def main_callback() -> None:
-    """F1-oriented losses for spaCy."""
+__all__ = ["app", "compare", "convert", "main"]
+
+# spaCy's command line imports what the entry point names, and leaves it to that to join its app.
+if "spacy.cli._util" in sys.modules:
+    from spacy.cli._util import app as spacy_app
+
+    spacy_app.add_typer(app)
 
 
 def main() -> None:
     """Run `spacy-dice`."""
-    app()
+    app(prog_name="spacy-dice")

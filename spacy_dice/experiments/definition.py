@@ -1,0 +1,208 @@
+"""What exactly a run trains: its config, its loss with all settings, its data; and their hash."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import spacy
+from confection import Config
+from spacy.language import Language
+from spacy.util import load_config, registry
+
+from .._validation import listed, nearest, refuse
+from .matrix import Dataset, Matrix, Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: what it is called, and what it trains.
+
+    config: the config as a string, without the loss block's and the corpora's places.
+    definition: what the result depends on; its hash tells whether a recorded result is of this run.
+    """
+
+    dataset: Dataset
+    row: Row
+    seed: int
+    config: str
+    definition: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """A hash of the definition."""
+        text = json.dumps(self.definition, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def path(self) -> Path:
+        """Where the result belongs, in the folder of the matrix."""
+        return Path(self.dataset.name) / self.row.name / f"{self.seed}.json"
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name} / {self.row.name} / seed {self.seed}"
+
+
+def runs_of(matrix: Matrix) -> list[Run]:
+    """All runs of a matrix, checked: nothing that can be known beforehand fails while training.
+
+    RAISES: FileNotFoundError for corpora and configs, ValueError for settings.
+    """
+    runs = []
+    for dataset in matrix.datasets.values():
+        owner = f"data set {dataset.name!r}"
+        corpora = {name: getattr(dataset, name) for name in ("train", "dev", "test")}
+        digests = {name: _digest(owner, path) for name, path in corpora.items()}
+        for row in matrix.rows_of(dataset.name):
+            trained = matrix.rows[row.calibrate] if row.calibrate else row
+            config = make_config(dataset, trained)
+            definition = {
+                "config": _digest_of_config(config, dataset.component),
+                "loss": settings_of_loss(f"loss {trained.name!r}", trained.block),
+                **digests,
+            }
+            if row.calibrate:
+                definition["calibrated"] = True
+            text = config.to_str(interpolate=False)
+            runs += [
+                Run(
+                    dataset=dataset,
+                    row=row,
+                    seed=seed,
+                    config=text,
+                    definition={**definition, "seed": seed},
+                )
+                for seed in matrix.seeds
+            ]
+    # By seed first: a matrix that was stopped half-way can be compared already.
+    return sorted(runs, key=lambda run: matrix.seeds.index(run.seed))
+
+
+def make_config(dataset: Dataset, row: Row) -> Config:
+    """The config of a data set with the loss block of a row, without seed."""
+    owner = f"data set {dataset.name!r}"
+    path = Path(dataset.config)
+    if not path.is_file():
+        raise FileNotFoundError(f"{owner}: config: {path}: there is no such file")
+    overrides: dict[str, Any] = dict(dataset.overrides or {})
+    if dataset.steps is not None:
+        overrides["training.max_steps"] = dataset.steps
+    overrides.update(row.overrides or {})
+    try:
+        config = load_config(path, overrides=overrides)
+    except Exception as error:
+        raise ValueError(f"{owner}: {path}: {error}") from error
+    components = config.get("components", {})
+    name = dataset.component
+    if name not in components:
+        refuse(
+            owner,
+            f"the config {path} has no component {name!r}{nearest(name, components)}; it has "
+            f"{listed(components)}",
+        )
+    factory = components[name].get("factory", "")
+    # Factories are found once there is a pipeline.
+    nlp = spacy.blank(config["nlp"]["lang"])
+    if not nlp.has_factory(factory) or "loss" not in nlp.get_factory_meta(factory).default_config:
+        known = [name for name in nlp.factory_names if name.startswith("dice_")]
+        refuse(
+            owner,
+            f"the factory of the component {name!r} in {path} must be one with a loss "
+            f"({listed(sorted(known))}), got {factory!r}{nearest(f'dice_{factory}', known)}",
+        )
+    components[name]["loss"] = dict(row.block or {})
+    known_scores = _known_scores(config)
+    for score in dataset.scores:
+        if score not in known_scores:
+            refuse(
+                owner,
+                f"scores: there is no score {score!r}{nearest(score, known_scores)}; known are "
+                f"{listed(known_scores)}",
+            )
+    return config
+
+
+def main_scores(config: Config, dataset: Dataset) -> list[str]:
+    """The scores that the report shows, the main one first."""
+    if dataset.scores:
+        return list(dataset.scores)
+    weights = config["training"].get("score_weights", {})
+    scores = sorted((key for key in weights if weights[key]), key=lambda key: -weights[key])
+    return scores + (["tag_macro_f"] if "tag_acc" in scores else [])
+
+
+def settings_of_loss(owner: str, block: Any) -> Any:
+    """All settings of a loss, defaults included. RAISES: ValueError if there is no such loss."""
+    name = block.get("@losses")
+    names = sorted(registry.losses.get_all())
+    if name not in names:
+        known = [n for n in names if n.startswith("dice.")]
+        refuse(
+            owner,
+            f"no registered loss {name!r} exists{nearest(name, names)}; there are {listed(known)}",
+        )
+    settings = list(inspect.signature(registry.losses.get(name)).parameters)
+    for key in block:
+        if key not in ("@losses", *settings):
+            refuse(
+                owner,
+                f"{name} has no setting {key!r}{nearest(key, settings)}; it has {listed(settings)}",
+            )
+    try:
+        loss = registry.resolve({"loss": dict(block)})["loss"]
+    except ValueError as error:
+        refuse(owner, str(error))
+    return {"@losses": name, **_settings(loss, block)}
+
+
+def _settings(value: Any, given: Any) -> Any:
+    """A setting as plain data: defaults are filled in, schedules stay as the block gives them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+    if isinstance(value, Mapping):
+        given = given if isinstance(given, Mapping) else {}
+        filled = {str(key): _settings(item, given.get(key)) for key, item in value.items()}
+        return {**{key: given[key] for key in given if str(key).startswith("@")}, **filled}
+    if isinstance(value, (list, tuple)):
+        return [_settings(item, None) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else given
+
+
+def _known_scores(config: Config) -> list[str]:
+    known = dict.fromkeys(config["training"].get("score_weights", {}))
+    for component in config["components"].values():
+        factory = component.get("factory")
+        if Language.has_factory(factory):
+            known.update(dict.fromkeys(Language.get_factory_meta(factory).default_score_weights))
+    if "tag_acc" in known:
+        known["tag_macro_f"] = None
+    return list(known)
+
+
+def _digest_of_config(config: Config, component: str) -> str:
+    """A hash of all that a config says, but the loss and what differs between machines."""
+    rest = json.loads(json.dumps(config))
+    rest["components"][component].pop("loss", None)
+    rest["paths"] = {k: v for k, v in rest.get("paths", {}).items() if k not in ("train", "dev")}
+    rest["system"].pop("seed", None)
+    rest["training"].pop("seed", None)
+    rest["training"].pop("logger", None)
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(owner: str, path: str) -> str:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{owner}: there is no corpus {path}; `python -m spacy dice convert` makes the "
+            "corpora of this project"
+        )
+    return _digest_of_file(path, Path(path).stat().st_mtime_ns)
+
+
+@cache
+def _digest_of_file(path: str, _modified: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

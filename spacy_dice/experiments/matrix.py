@@ -1,0 +1,265 @@
+"""A matrix of experiments: data sets x losses x seeds, declared in one YAML file.
+
+    baseline: CE
+    seeds: [0, 1, 2]
+    steps: 600
+    datasets:
+      wnut17:
+        train: corpus/wnut17/train.spacy
+        dev: corpus/wnut17/dev.spacy
+        test: corpus/wnut17/test.spacy
+        config: configs/ner.cfg
+        component: ner
+    losses:
+      CE: dice.CE.v1
+      DSC: {"@losses": dice.DSC.v1, ce_weight: 0.3}
+      CE + offset: {calibrate: CE}
+
+Paths are relative to the folder that the command runs in, as in spaCy's own configs. The file is
+checked as a whole before anything is trained.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import srsly
+
+from .._validation import listed, nearest, refuse
+
+# Names become folders.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,+=()-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set and the component that is trained on it.
+
+    train, dev, test: `.spacy` files.
+    config: a spaCy config with that component, whose factory is one of this package.
+    scores: what the report shows, the main score first; without any, what the config's
+        `[training.score_weights]` count.
+    steps: `training.max_steps`; without any, those of the matrix or of the config.
+    overrides: other settings of the config by their dotted names.
+    losses: the names of the losses to train; without any, all.
+    """
+
+    name: str
+    train: str
+    dev: str
+    test: str
+    config: str
+    component: str
+    scores: tuple[str, ...] = ()
+    steps: int | None = None
+    overrides: Mapping[str, Any] | None = None
+    losses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of the tables: a loss that is trained, or another row with its decisions calibrated.
+
+    block: the `[components.….loss]` block; None for a calibrated row.
+    overrides: settings of the config that go with this loss, by their dotted names.
+    calibrate: the name of the row whose models are calibrated on the dev set.
+    """
+
+    name: str
+    block: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] | None = None
+    calibrate: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """All of a matrix; see the head of this module."""
+
+    name: str
+    baseline: str
+    seeds: tuple[int, ...]
+    datasets: Mapping[str, Dataset]
+    rows: Mapping[str, Row]
+
+    def rows_of(self, dataset: str) -> list[Row]:
+        """The rows that a data set takes part in."""
+        wanted = self.datasets[dataset].losses or tuple(self.rows)
+        return [row for row in self.rows.values() if row.name in wanted]
+
+    def select(
+        self, datasets: Iterable[str] = (), losses: Iterable[str] = (), seeds: Iterable[int] = ()
+    ) -> "Matrix":
+        """The part of the matrix that is named; what is left empty stays whole."""
+        datasets, losses, seeds = list(datasets), list(losses), list(seeds)
+        owner = f"matrix {self.name!r}"
+        for what, names, known in (
+            ("data set", datasets, self.datasets),
+            ("loss", losses, self.rows),
+        ):
+            for name in names:
+                if name not in known:
+                    _unknown(owner, what, name, known)
+        for seed in seeds:
+            if seed not in self.seeds:
+                refuse(owner, f"has no seed {seed}, its seeds are {listed(self.seeds)}")
+        return Matrix(
+            name=self.name,
+            baseline=self.baseline,
+            seeds=tuple(seeds) or self.seeds,
+            datasets={n: d for n, d in self.datasets.items() if not datasets or n in datasets},
+            rows={n: row for n, row in self.rows.items() if not losses or n in losses},
+        )
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read and check a matrix.
+
+    RAISES: FileNotFoundError, and ValueError that says what is wrong and names the nearest valid
+        name.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    try:
+        content = srsly.read_yaml(path)
+    except Exception as error:
+        raise ValueError(f"{path}: is not valid YAML: {error}") from error
+    return parse_matrix(content, name=path.stem, owner=str(path))
+
+
+def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
+    """Make a `Matrix` from what the YAML file says.
+
+    name: used if the file has none; owner: what error messages begin with.
+    """
+    known = ("name", "baseline", "seeds", "steps", "datasets", "losses")
+    content = _mapping(owner, content, known, required=("seeds", "datasets", "losses"))
+    seeds = content["seeds"]
+    if not isinstance(seeds, list) or not seeds or not all(map(_is_count, seeds)):
+        refuse(owner, f"seeds must be a list of integers >= 0, got {seeds!r}")
+    if len(set(seeds)) != len(seeds):
+        refuse(owner, f"seeds must differ from each other, got {seeds!r}")
+    rows = {
+        str(row): _row(f"{owner}: losses: {row}", str(row), block)
+        for row, block in _names(f"{owner}: losses", content["losses"])
+    }
+    for row in rows.values():
+        if row.calibrate is not None:
+            if row.calibrate not in rows:
+                _unknown(f"{owner}: losses: {row.name}: calibrate", "loss", row.calibrate, rows)
+            if rows[row.calibrate].calibrate is not None:
+                refuse(f"{owner}: losses: {row.name}", f"{row.calibrate!r} is calibrated already")
+    baseline = content.get("baseline", next(iter(rows)))
+    if baseline not in rows:
+        _unknown(f"{owner}: baseline", "loss", baseline, rows)
+    datasets = {
+        str(key): _dataset(f"{owner}: datasets: {key}", str(key), block, content.get("steps"), rows)
+        for key, block in _names(f"{owner}: datasets", content["datasets"])
+    }
+    matrix_name = str(content.get("name", name))
+    if not NAME.fullmatch(matrix_name):
+        refuse(owner, f"name: {_NAME_RULE}, got {matrix_name!r}")
+    return Matrix(
+        name=matrix_name, baseline=baseline, seeds=tuple(seeds), datasets=datasets, rows=rows
+    )
+
+
+def _dataset(owner: str, name: str, block: Any, steps: Any, rows: Mapping[str, Row]) -> Dataset:
+    keys = [field.name for field in fields(Dataset) if field.name != "name"]
+    required = ("train", "dev", "test", "config", "component")
+    block = _mapping(owner, block, keys, required=required)
+    for key in required:
+        if not isinstance(block[key], str):
+            refuse(owner, f"{key} must be a string, got {block[key]!r}")
+    for key in ("scores", "losses"):
+        value = block.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            refuse(owner, f"{key} must be a list of names, got {value!r}")
+    for row in block.get("losses", ()):
+        if row not in rows:
+            _unknown(f"{owner}: losses", "loss", row, rows)
+    steps = block.get("steps", steps)
+    if steps is not None and not (_is_count(steps) and steps > 0):
+        refuse(owner, f"steps must be an integer > 0, got {steps!r}")
+    return Dataset(
+        name=name,
+        scores=tuple(block.get("scores", ())),
+        losses=tuple(block.get("losses", ())),
+        steps=steps,
+        overrides=_overrides(owner, block),
+        **{key: block[key] for key in required},
+    )
+
+
+def _row(owner: str, name: str, block: Any) -> Row:
+    if isinstance(block, str):
+        return Row(name=name, block={"@losses": block})
+    if isinstance(block, Mapping) and "@losses" in block:
+        return Row(name=name, block=dict(block))
+    if isinstance(block, Mapping) and "calibrate" in block:
+        block = _mapping(owner, block, ("calibrate",))
+        return Row(name=name, calibrate=str(block["calibrate"]))
+    if isinstance(block, Mapping) and "loss" in block:
+        block = _mapping(owner, block, ("loss", "overrides"))
+        inner = _row(owner, name, block["loss"])
+        if inner.block is None:
+            refuse(owner, f"loss must be a registered loss, got {block['loss']!r}")
+        return Row(name=name, block=inner.block, overrides=_overrides(owner, block))
+    refuse(
+        owner,
+        "expected the name of a registered loss, a block with '@losses', {loss: …, overrides: …} "
+        f"or {{calibrate: NAME}}, got {block!r}",
+    )
+
+
+def _overrides(owner: str, block: Mapping[str, Any]) -> dict[str, Any]:
+    overrides = block.get("overrides") or {}
+    if not isinstance(overrides, Mapping):
+        refuse(owner, f"overrides must be a mapping of dotted names, got {overrides!r}")
+    for key in overrides:
+        if "." not in str(key):
+            refuse(owner, f"overrides: {key!r} is not the dotted name of a setting")
+    return dict(overrides)
+
+
+def _mapping(
+    owner: str, block: Any, known: Iterable[str], required: Iterable[str] = ()
+) -> Mapping[str, Any]:
+    known = tuple(known)
+    if not isinstance(block, Mapping):
+        refuse(owner, f"expected a mapping with the keys {listed(known)}, got {block!r}")
+    for key in block:
+        if key not in known:
+            _unknown(owner, "key", key, known)
+    for key in required:
+        if key not in block:
+            refuse(owner, f"the key {key!r} is missing")
+    return block
+
+
+_NAME_RULE = "must be letters, digits, spaces and any of _.,+=()-, and begin with a letter or digit"
+
+
+def _names(owner: str, block: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(block, Mapping) or not block:
+        refuse(owner, f"expected a mapping from names, got {block!r}")
+    for key in block:
+        if not NAME.fullmatch(str(key)):
+            refuse(owner, f"a name {_NAME_RULE}, got {key!r}")
+    folded = [str(key).casefold() for key in block]
+    for key in block:
+        if folded.count(str(key).casefold()) > 1:
+            refuse(owner, f"the name {key!r} is there twice (letter case does not count)")
+    return list(block.items())
+
+
+def _unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> NoReturn:
+    known = list(known)
+    refuse(
+        owner, f"there is no {what} {str(name)!r}{nearest(name, known)}; known are {listed(known)}"
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,191 @@
+"""Train one run in this process, and evaluate it: a picklable function for joblib and Dask."""
+
+import io
+import platform
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from confection import Config
+from spacy.language import Language
+from spacy.training import Corpus, Example
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import DIR_MODEL_BEST, train
+from spacy.util import load_config_from_str
+from threadpoolctl import threadpool_limits
+
+from . import evaluation
+from .definition import Run, main_scores
+
+# So many points of the dev curve are kept at most.
+CURVE_POINTS = 50
+_PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
+
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Runs that share one training: a trained row and rows that are derived from its model.
+
+    runs: those whose results are wanted; the first one's config and seed are all the others' too.
+    gpu_id: the CUDA device, -1 for the CPU.
+    """
+
+    runs: tuple[Run, ...]
+    gpu_id: int = -1
+
+    def __str__(self) -> str:
+        return str(self.runs[0])
+
+
+def run_job(job: Job) -> list[Record]:
+    """Train a job and return a record of each of its runs; an error is recorded, not raised."""
+    started = time.perf_counter()
+    _reset_peak_memory()
+    records: list[Record] = []
+    try:
+        with (
+            warnings.catch_warnings(),
+            tempfile.TemporaryDirectory(prefix="spacy-dice-") as folder,
+            threadpool_limits(1),
+        ):
+            warnings.simplefilter("ignore")
+            results = _train_and_evaluate(job, Path(folder))
+    except Exception as error:
+        trace = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error}"
+        where = f"{Path(trace.filename).name}:{trace.lineno}"
+        results = [{"error": message, "error_at": where} for _ in job.runs]
+    seconds = time.perf_counter() - started
+    for run, result in zip(job.runs, results, strict=True):
+        records.append(
+            {
+                **head_of(run),
+                "versions": {
+                    **{name: version(name) for name in _PACKAGES},
+                    "python": platform.python_version(),
+                },
+                "wall_seconds": round(seconds, 2),
+                "peak_memory_mb": round(_peak_memory_mb(), 1),
+                **result,
+            }
+        )
+    return records
+
+
+def failed_records(job: Job, error: str) -> list[Record]:
+    """The records of a job that could not even say what went wrong with it."""
+    return [{**head_of(run), "error": error} for run in job.runs]
+
+
+def head_of(run: Run) -> Record:
+    """What a record begins with: which run it is of."""
+    return {
+        "dataset": run.dataset.name,
+        "loss": run.row.name,
+        "seed": run.seed,
+        "hash": run.hash,
+        "definition": dict(run.definition),
+    }
+
+
+def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
+    first = job.runs[0]
+    dataset, log = first.dataset, folder / "log.jsonl"
+    config = load_config_from_str(first.config)
+    config["paths"].update(train=dataset.train, dev=dataset.dev)
+    config["system"]["seed"] = config["training"]["seed"] = first.seed
+    config["training"]["logger"] = {
+        "@loggers": "spacy.ConsoleLogger.v3",
+        "progress_bar": None,
+        "console_output": False,
+        "output_file": str(log),
+    }
+    if job.gpu_id >= 0:
+        spacy.require_gpu(job.gpu_id)
+    nlp = init_nlp(config, use_gpu=job.gpu_id)
+    train(nlp, folder, use_gpu=job.gpu_id, stdout=io.StringIO(), stderr=io.StringIO())
+    curve = _curve(log)
+    best = folder / DIR_MODEL_BEST
+    support = _gold_of_training_data(nlp, dataset.train, dataset.component)
+    results = []
+    for run in job.runs:
+        result = _evaluate(spacy.load(best), run, config)
+        results.append({**result, "train_counts": support, "curve": curve})
+    return results
+
+
+def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
+    dataset = run.dataset
+    found = evaluation.items_of(nlp.get_pipe(dataset.component))
+    result: dict[str, Any] = {"scores": main_scores(config, dataset)}
+    for part in ("dev", "test"):
+        examples = list(Corpus(getattr(dataset, part))(nlp))
+        result[part] = score(nlp, examples, dataset.component)
+        if part == "test" and found is not None:
+            counts = evaluation.count_documents(examples, found[1])
+            result["test_counts"] = evaluation.pack(counts)
+    return result
+
+
+def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
+    """The scores of a pipeline that a component's annotations have a part in."""
+    scores = nlp.evaluate(examples)
+    found = evaluation.items_of(nlp.get_pipe(component))
+    if found is not None and found[0] == "tag":
+        scores.update(evaluation.tag_scores(examples, *found))
+    kept: dict[str, Any] = {}
+    for key, value in scores.items():
+        if key == "speed" or key.startswith("token_"):
+            continue
+        if isinstance(value, (int, float)):
+            kept[key] = round(float(value), 5)
+        elif isinstance(value, Mapping) and value:
+            kept[key] = {
+                label: {k: round(float(v), 5) for k, v in prf.items()}
+                for label, prf in sorted(value.items())
+                if isinstance(prf, Mapping)
+            }
+    return kept
+
+
+def _gold_of_training_data(nlp: Language, path: str, component: str) -> dict[str, int]:
+    found = evaluation.items_of(nlp.get_pipe(component))
+    if found is None:
+        return {}
+    return evaluation.count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
+
+
+def _curve(log: Path) -> list[list[float]]:
+    """Step and dev score of the evaluations while training, evenly thinned."""
+    points = [[line["step"], round(line["score"], 5)] for line in srsly.read_jsonl(log)]
+    every = -(-len(points) // CURVE_POINTS)
+    return points[:: max(every, 1)]
+
+
+def _reset_peak_memory() -> None:
+    # Linux keeps the peak of the process, which may have run other runs before.
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
