@@ -62,6 +62,7 @@ def runs_of(matrix: Matrix) -> list[Run]:
             config = make_config(dataset, trained)
             definition = {
                 "config": _digest_of_config(config, dataset.component),
+                "steps": config["training"]["max_steps"],
                 "loss": settings_of_loss(f"loss {trained.name!r}", trained.block),
                 **digests,
             }
@@ -191,6 +192,7 @@ def _digest_of_config(config: Config, component: str) -> str:
     rest["system"].pop("seed", None)
     rest["training"].pop("seed", None)
     rest["training"].pop("logger", None)
+    rest["training"].pop("max_steps", None)
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 
