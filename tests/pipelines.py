@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Config, fix_random_seed
+from thinc.api import Adam, Config, fix_random_seed
 
 TOK2VEC = {
     "@architectures": "spacy.HashEmbedCNN.v2",
@@ -136,7 +136,12 @@ FACTORIES = sorted({case.factory for case in CASES.values()})
 SENTENCES = [
     # text, tags, heads, dependencies, lemmas
     ("She likes green eggs .", "PRP VBZ JJ NNS .", (1, 1, 3, 1, 1), "nsubj ROOT amod dobj punct"),
-    ("He saw the old ship .", "PRP VBD DT JJ NN .", (1, 1, 4, 4, 1, 1), None),
+    (
+        "He saw the old ship .",
+        "PRP VBD DT JJ NN .",
+        (1, 1, 4, 4, 1, 1),
+        "nsubj ROOT det amod dobj punct",
+    ),
     ("Blue cats sleep", "JJ NNS VBP", (1, 2, 2), "amod nsubj ROOT"),
     ("Rome and New York are big cities", "NNP CC NNP NNP VBP JJ NNS", None, None),
 ]
@@ -144,7 +149,7 @@ LEMMAS = {"likes": "like", "eggs": "egg", "saw": "see", "cats": "cat", "are": "b
 LEMMAS["cities"] = "city"
 FEATURES = {"NNS": "Number=Plur", "NN": "Number=Sing", "VBD": "Tense=Past", "VBZ": "Tense=Pres"}
 POS = {"PRP": "PRON", "JJ": "ADJ", "DT": "DET", "CC": "CCONJ", "NNP": "PROPN", ".": "PUNCT"}
-DEPS = "nsubj ROOT det amod dobj punct conj".split()
+DEPS = ["nsubj", "det", "amod", "dobj", "conj"]
 
 
 def document(vocab, index):
@@ -152,7 +157,9 @@ def document(vocab, index):
     text, tags, heads, deps = SENTENCES[index]
     words, tags = text.split(), tags.split()
     n = len(words)
-    deps = deps.split() if deps else [DEPS[(i + index) % len(DEPS)] for i in range(n)]
+    deps = (
+        deps.split() if deps else [*(DEPS[(i + index) % len(DEPS)] for i in range(n - 1)), "ROOT"]
+    )
     doc = Doc(
         vocab,
         words=words,
@@ -188,10 +195,9 @@ def examples(vocab, negations=False):
     long = Doc.from_docs([gold[i % 4].copy() for i in (0, 1, 2, 3) * 6])
     long.cats = dict(gold[0].cats)
     pairs = [(Doc(vocab, words=[t.text for t in doc]), doc) for doc in [*gold, long]]
-    # Two tokens for one of the gold standard, and one for two.
-    pairs.append(
-        (Doc(vocab, words="B lue cats sleep".split(), spaces=[0, 1, 1, 1]), gold[2].copy())
-    )
+    # Two tokens where the gold standard has one.
+    split = Doc(vocab, words=["B", "lue", "cats", "sleep"], spaces=[False, True, True, True])
+    pairs.append((split, gold[2].copy()))
     partial = document(vocab, 3)
     partial[2].tag_ = partial[3].lemma_ = ""
     partial[1].set_morph(None)
@@ -223,7 +229,9 @@ def train(nlp, *, updates=3, drop=0.2, data=examples, initialize=True, **setting
     """Some updates in which everything random depends on nothing but the number of updates."""
     fix_random_seed(0)
     batch = data(nlp.vocab, **settings)
-    optimizer = nlp.initialize(lambda: batch) if initialize else nlp.resume_training()
+    if initialize:
+        nlp.initialize(lambda: batch)
+    optimizer = Adam(0.01)
     losses = {}
     for i in range(updates):
         fix_random_seed(i)
@@ -232,5 +240,32 @@ def train(nlp, *, updates=3, drop=0.2, data=examples, initialize=True, **setting
 
 
 def weights(nlp):
-    """The parameters of all models of a pipeline."""
-    return {name: pipe.model.to_bytes() for name, pipe in nlp.components if hasattr(pipe, "model")}
+    """The parameters of all models of a pipeline, to the last bit."""
+    return {
+        name: [
+            (i, node.name, param, node.get_param(param).tobytes())
+            for i, node in enumerate(pipe.model.walk())
+            for param in node.param_names
+            if node.has_param(param)
+        ]
+        for name, pipe in nlp.components
+    }
+
+
+def complete(vocab):
+    """Documents that can be learned by heart."""
+    gold = [document(vocab, i) for i in range(len(SENTENCES))]
+    return [Example(Doc(vocab, words=[t.text for t in doc]), doc) for doc in gold]
+
+
+def annotations(doc):
+    """Everything that a component may have set."""
+    return {
+        "tokens": [
+            (t.text, t.tag_, t.pos_, str(t.morph), t.lemma_, t.dep_, t.head.i, t.is_sent_start)
+            for t in doc
+        ],
+        "entities": [(e.start, e.end, e.label_) for e in doc.ents],
+        "cats": dict(doc.cats),
+        "spans": {k: [(s.start, s.end, s.label_) for s in group] for k, group in doc.spans.items()},
+    }

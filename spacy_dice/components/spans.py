@@ -77,6 +77,16 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
     default_activation = "identity"
     initialize = initialize_with_loss(SpanFinder.initialize)
 
+    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+        """Learn from a batch of examples; unlike the stock component, from one without tokens."""
+        examples = list(examples)
+        if not any(len(eg.predicted) for eg in examples):
+            losses = settings.get("losses")
+            losses = {} if losses is None else losses
+            losses.setdefault(self.name, 0.0)
+            return losses
+        return super().update(examples, **settings)
+
     def blank_scores(self, examples: Sequence[Example]) -> Any:
         """Scores of any value, a row per token."""
         return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
