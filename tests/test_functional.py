@@ -264,3 +264,12 @@ def test_class_without_gold_is_pushed_down_in_a_batch():
     expected = [1 - (2 * tp + 1) / (p + y + 1) for tp, p, y in [(0.7, 0.9, 1), (0.6, 0.8, 1)]]
     assert value == pytest.approx(sum(expected) + 0.3 / 1.3)
     assert (gradient[:, 2] > 0).all()
+
+
+def test_a_cell_without_target_has_no_true_positives_even_at_u_of_zero():
+    """d/dp u/(u+1) for u = p (1-p) is (1-2p)/(u+1)^2: -1 at p = 1, where u = y = 0."""
+    probs, targets = numpy.array([[1.0, 0.5]]), numpy.array([[0.0, 0.3]])
+    _, gradient = functional.self_adjusting_dice(
+        probs, targets, alpha=1.0, smooth=1.0, activation="identity"
+    )
+    assert gradient[0, 0] == pytest.approx(-1)
