@@ -5,6 +5,8 @@ import math
 import numpy
 import pytest
 
+WITHOUT_REDUCTION = ("cross_entropy", "focal", "squared_error")
+
 
 def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0):
     """Loss of one cell as the paper writes it, for a hard or soft target."""
@@ -12,6 +14,8 @@ def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0):
         return -y * math.log(p) if y else 0.0
     if name == "focal":
         return -y * (1 - p) ** focus * math.log(p) if y else 0.0
+    if name == "squared_error":
+        return (p - y) ** 2 / 2
     num, den = ratio_terms(name, p, y, alpha, beta)
     return 1 - (num + smooth) / (den + smooth)
 
@@ -33,7 +37,7 @@ def naive_value(
     n, c = probs.shape
     weights = numpy.ones((n, c)) if weights is None else numpy.broadcast_to(weights, (n, c))
     class_weights = [1.0] * c if class_weights is None else class_weights
-    if name in ("cross_entropy", "focal") or reduction == "example":
+    if name in WITHOUT_REDUCTION or reduction == "example":
         return sum(
             weights[i, j]
             * class_weights[j]
@@ -77,6 +81,8 @@ def torch_loss(
         if activation != "softmax":
             cells = cells - (1 - y) * p**focus * torch.log1p(-p)
         return (cells * weights).sum()
+    if name == "squared_error":
+        return (weights * class_weights * (p - y) ** 2 / 2).sum()
     smooth = k["smooth"]
     if name == "dice":
         num, den = 2 * p * y, p**2 + y**2

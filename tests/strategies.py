@@ -8,6 +8,7 @@ LOSSES = [
     ("cross_entropy", {}),
     ("focal", {"focus": 0.5}),
     ("focal", {"focus": 2.0}),
+    ("squared_error", {}),
     ("dice", {"smooth": 1.0}),
     ("dice", {"smooth": 0.1}),
     ("tversky", {"alpha": 0.7, "beta": 0.3, "smooth": 1.0}),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from reference import autograd, naive_value
+from reference import WITHOUT_REDUCTION, autograd, naive_value
 from strategies import DICE_FAMILY, LOSSES, batches, rng_of, softmax
 
 from spacy_dice import _overlap, functional
@@ -16,14 +16,14 @@ reductions = pytest.mark.parametrize("reduction", functional.REDUCTIONS)
 
 
 def call(name, probs, targets, reduction="example", **k):
-    if name not in ("cross_entropy", "focal"):
+    if name not in WITHOUT_REDUCTION:
         k["reduction"] = reduction
     return getattr(functional, name)(probs, targets, **k)
 
 
 @losses
 @reductions
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(batch=batches())
 def test_value_equals_the_naive_loop(name, k, reduction, batch):
     logits, targets, weights, class_weights = batch
@@ -47,7 +47,7 @@ def test_value_equals_the_naive_loop(name, k, reduction, batch):
 @losses
 @reductions
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(batch=batches())
 def test_gradient_equals_autograd(name, k, reduction, activation, batch):
     logits, targets, weights, class_weights = batch
@@ -92,6 +92,24 @@ def test_identity_gradient_is_the_sigmoid_gradient_without_its_jacobian(name, k,
     )
     assert value == same
     assert_allclose(by_probs * probs * (1 - probs), by_logits, rtol=1e-7, atol=1e-10)
+
+
+@losses
+@reductions
+@settings(max_examples=10)
+@given(batch=batches())
+def test_softmax_turns_the_gradient_by_its_probabilities_into_that_by_logits(
+    name, k, reduction, batch
+):
+    logits, targets, weights, _ = batch
+    p = softmax(logits)
+    value, by_logits = call(name, p, targets, reduction, weights=weights, **k)
+    same, by_probs = call(
+        name, p, targets, reduction, weights=weights, activation="softmax_probs", **k
+    )
+    assert value == same
+    through_softmax = p * (by_probs - (p * by_probs).sum(axis=1, keepdims=True))
+    assert_allclose(through_softmax, by_logits, rtol=1e-7, atol=1e-10)
 
 
 @given(batch=batches())

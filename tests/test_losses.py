@@ -12,13 +12,14 @@ from reference import naive_value
 from strategies import rng_of, softmax
 from thinc.api import CategoricalCrossentropy, Config, registry
 
-from spacy_dice.losses import CE, DL, DSC, FL, TL, WCE, Compound, RegisteredLoss, evaluate
+from spacy_dice.losses import CE, DL, DSC, FL, SE, TL, WCE, Compound, RegisteredLoss, evaluate
 
 NAMES = ["O", "PER", "LOC"]
 REGISTERED = {
     "dice.CE.v1": CE,
     "dice.WCE.v1": WCE,
     "dice.FL.v1": FL,
+    "dice.SE.v1": SE,
     "dice.DL.v1": DL,
     "dice.TL.v1": TL,
     "dice.DSC.v1": DSC,
@@ -46,6 +47,7 @@ def test_settings_snapshot():
     expected = {
         CE: shared,
         WCE: {**weighted, "K": 10.0},
+        SE: weighted,
         FL: {**mixed, "ce_weight": 0.0, "focus": 2.0},
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
