@@ -2,7 +2,7 @@
 
 `DATASETS` maps a name to a `Dataset` row; `read` gives docs by split; `convert` writes
 `train.spacy`, `dev.spacy` and `test.spacy`. The files themselves are downloaded by
-`spacy project assets`; nothing here opens a network connection.
+`spacy project assets --extra`; nothing here opens a network connection.
 """
 
 from .convert import convert, read

@@ -9,8 +9,7 @@ from pathlib import Path
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_dice._validation import check_choice, refuse
-
+from .._validation import check_choice, refuse
 from .dataset import Dataset
 from .splits import SPLITS
 from .table import DATASETS
@@ -20,8 +19,8 @@ def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
     """Read a data set into docs.
 
     name: a key of `DATASETS`.
-    assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets` fills it. A data
-        set that is part of this package does not look there.
+    assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets --extra` fills
+        it. A data set that is part of this package does not look there.
 
     Returns split -> docs, in the order of the files; the splits are train, dev and test, plus
     any further test set of the data set.
@@ -72,7 +71,7 @@ def _file(dataset: Dataset, part: str, assets_dir: str | Path, stack: ExitStack)
     if not path.is_file():
         refuse(
             dataset.name,
-            f"{path} is missing: run `spacy project assets`, or download it from "
+            f"{path} is missing: run `spacy project assets --extra`, or download it from "
             f"{dataset.address(part)}",
         )
     return path

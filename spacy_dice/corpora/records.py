@@ -91,7 +91,7 @@ def _annotated(
 
 def _cut(tokens: list[tuple[int, int]], offsets: set[int]) -> list[tuple[int, int]]:
     """Return `tokens` cut at those of `offsets` that lie inside one."""
-    pieces = []
+    pieces: list[tuple[int, int]] = []
     for start, end in tokens:
         edges = [start, *sorted(offset for offset in offsets if start < offset < end), end]
         pieces += pairwise(edges)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
-from spacy_dice._validation import refuse
+from .._validation import refuse
 
 SPLITS = ("train", "dev", "test")
 

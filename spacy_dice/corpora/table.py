@@ -32,6 +32,7 @@ TREC_TYPES = {
     "LOC": "city country mount other state",
     "NUM": "code count date dist money ord other perc period speed temp volsize weight",
 }
+# The files with coarse labels number them.
 TREC_COARSE = {"0": "DESC", "1": "ENTY", "2": "ABBR", "3": "HUM", "4": "LOC", "5": "NUM"}
 TREC_FINE = {
     f"{coarse}:{fine}": f"{coarse}:{fine}"

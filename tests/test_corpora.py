@@ -1,0 +1,200 @@
+"""The data sets: splits, the table, conversion."""
+
+import hashlib
+import math
+from collections import Counter
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
+
+from spacy_dice.corpora import DATASETS, Dataset, convert, read
+from spacy_dice.corpora.columns import read_entities
+from spacy_dice.corpora.splits import Shares
+
+NLP = spacy.blank("en")
+
+
+def words(doc):
+    return [token.text for token in doc]
+
+
+def bio(doc):
+    return [t.ent_iob_ + (f"-{t.ent_type_}" if t.ent_type_ else "") for t in doc]
+
+
+# Splits
+
+
+def doc_of(text):
+    return Doc(NLP.vocab, words=text.split())
+
+
+def bucket_of(text):
+    return int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 100
+
+
+def test_every_bucket_falls_where_the_shares_say():
+    seen = {}
+    for i in range(2000):
+        seen.setdefault(bucket_of(f"text {i}"), Shares(60, 30, 10)(doc_of(f"text {i}")))
+    assert [seen[bucket] for bucket in range(100)] == ["train"] * 60 + ["dev"] * 30 + ["test"] * 10
+
+
+@given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
+def test_split_does_not_depend_on_tokens_and_white_space(text):
+    expected = Shares(50, 50)(doc_of(text))
+    assert expected == ("train" if bucket_of(" ".join(text.split())) < 50 else "dev")
+    assert Shares(50, 50)(NLP.make_doc(text)) == expected
+
+
+def test_split_is_frozen():
+    # Another split would make every score recorded on it incomparable.
+    found = [Shares(70, 15, 15)(doc_of(f"tweet {i}")) for i in range(10)]
+    assert found == ["train"] * 3 + ["dev"] + ["train"] * 2 + ["dev"] * 2 + ["test"] * 2
+
+
+def test_split_shares_are_met():
+    n = 4000
+    found = Counter(Shares(70, 15, 15)(doc_of(f"message {i}")) for i in range(n))
+    for split, share in {"train": 0.70, "dev": 0.15, "test": 0.15}.items():
+        # Four standard deviations of a fair draw.
+        assert abs(found[split] - n * share) < 4 * math.sqrt(n * share * (1 - share))
+
+
+def test_carving_leaves_no_test():
+    assert {Shares(85, 15)(doc_of(str(i))) for i in range(200)} == {"train", "dev"}
+
+
+def test_shares_must_cover_everything():
+    with pytest.raises(ValueError, match=r"Shares: train, dev and test must sum to 100, got .*80"):
+        Shares(80, 10)
+
+
+# The table and the conversion
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A data set in the table, with an official test file and a dev set cut from train."""
+    assets = tmp_path / "assets"
+    (assets / "toy").mkdir(parents=True)
+    train = "\n".join(f"word{i}\tB-X\nz\tO\n" for i in range(40))
+    (assets / "toy" / "train.tsv").write_text(train, encoding="utf-8")
+    (assets / "toy" / "test.tsv").write_text("it's\tI-X\nme\tO\n", encoding="utf-8")
+    dataset = Dataset(
+        name="toy",
+        lang="en",
+        task="ner",
+        licence="none",
+        url="https://example.org/data/",
+        files={"train": "a/train.tsv", "test": "b/test.tsv"},
+        reader=read_entities,
+        cuts={"train": Shares(50, 50)},
+    )
+    monkeypatch.setitem(DATASETS, "toy", dataset)
+    return assets
+
+
+def test_read_gives_splits_in_order(toy):
+    splits = read("toy", toy)
+    assert list(splits) == ["train", "dev", "test"]
+    assert len(splits["train"]) + len(splits["dev"]) == 40
+    assert min(len(splits["train"]), len(splits["dev"])) > 5
+    assert not {doc.text for doc in splits["train"]} & {doc.text for doc in splits["dev"]}
+    assert [doc.text for doc in splits["test"]] == ["it's me "]
+
+
+def test_convert_writes_what_read_gives(toy, tmp_path):
+    counts = convert("toy", toy, tmp_path / "deep" / "out")
+    splits = read("toy", toy)
+    assert counts == {split: len(docs) for split, docs in splits.items()}
+    files = sorted(path.name for path in (tmp_path / "deep" / "out").iterdir())
+    assert files == ["dev.spacy", "test.spacy", "train.spacy"]
+    for split, docs in splits.items():
+        bin_ = DocBin().from_disk(tmp_path / "deep" / "out" / f"{split}.spacy")
+        assert not bin_.store_user_data
+        written = list(bin_.get_docs(NLP.vocab))
+        assert [(words(doc), bio(doc)) for doc in written] == [(words(d), bio(d)) for d in docs]
+
+
+def test_convert_is_reproducible(toy, tmp_path):
+    for name in ("one", "two"):
+        convert("toy", toy, tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_spacy_trains_on_the_tokens_of_the_file(toy, tmp_path):
+    convert("toy", toy, tmp_path)
+    (example,) = Corpus(tmp_path / "test.spacy")(spacy.blank("en"))
+    assert words(example.predicted) == ["it's", "me"]  # spaCy's own tokens: it, 's, me
+    assert example.get_aligned_ner() == ["U-X", "O"]
+
+
+def test_failing_reader_leaves_nothing(toy, tmp_path):
+    (toy / "toy" / "test.tsv").write_text("a\tO\nbroken\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"test\.tsv: line 2: expected a token and a tag"):
+        convert("toy", toy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_failing_write_leaves_the_old_files(toy, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "train.spacy").write_bytes(b"old")
+
+    def to_disk(self, path):
+        path.write_bytes(b"half")
+        if path.name == "dev.spacy":
+            raise OSError("disk full")
+
+    monkeypatch.setattr(DocBin, "to_disk", to_disk)
+    with pytest.raises(OSError, match="disk full"):
+        convert("toy", toy, out)
+    assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("train.spacy", b"old")]
+
+
+def test_missing_asset_is_named(toy):
+    (toy / "toy" / "test.tsv").unlink()
+    with pytest.raises(ValueError, match="toy: ") as error:
+        read("toy", toy)
+    assert str(toy / "toy" / "test.tsv") in str(error.value)
+    assert "spacy project assets" in str(error.value)
+    assert "https://example.org/data/b/test.tsv" in str(error.value)
+
+
+@pytest.mark.parametrize("function", [read, lambda name, assets: convert(name, assets, assets)])
+def test_unknown_data_set_suggests_the_nearest(function, tmp_path):
+    with pytest.raises(ValueError, match=r"got 'wnut71' \(did you mean 'wnut17'\?\)"):
+        function("wnut71", tmp_path)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_rows_are_consistent(name):
+    dataset = DATASETS[name]
+    assert dataset.name == name
+    assert dataset.task in {"ner", "spancat", "tagger", "textcat"}
+    assert dataset.licence
+    assert set(dataset.cuts) <= set(dataset.files)
+    assets = [dataset.asset(part) for part in dataset.files]
+    assert len(set(assets)) == len(assets)
+    if dataset.url:
+        assert dataset.url.startswith("https://")
+        assert dataset.url.endswith("/")
+
+
+def test_embedded_corpus_needs_no_assets(tmp_path):
+    splits = read("harbour", tmp_path / "nowhere")
+    assert list(splits) == ["train", "dev", "test"]
+    texts = {split: {doc.text for doc in docs} for split, docs in splits.items()}
+    assert all(texts.values())
+    assert not texts["train"] & texts["test"]
+    assert not texts["train"] & texts["dev"]
+    assert not texts["dev"] & texts["test"]
+    for docs in splits.values():
+        assert any(doc.ents for doc in docs)
+        assert all(doc.has_annotation("ENT_IOB") for doc in docs)

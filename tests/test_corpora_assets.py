@@ -1,0 +1,243 @@
+"""The data sets as they are: the counts of the real files, each counted by another program."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from spacy_dice.corpora import DATASETS, read
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+# File, the splits it feeds, docs, tokens (None where spaCy tokenises), entities or spans, labels.
+# Labels are entity types, fine-grained tags or categories; those listed must occur so often.
+COUNTS = {
+    "wnut17": [
+        (
+            "wnut17train.conll",
+            "train",
+            3394,
+            62730,
+            1975,
+            "person 660, location 548, group 264, corporation 221, product 142, creative-work 140",
+        ),
+        (
+            "emerging.dev.conll",
+            "dev",
+            1009,
+            15733,
+            836,
+            "person 470, product 114, creative-work 105, location 74, group 39, corporation 34",
+        ),
+        (
+            "emerging.test.annotated",
+            "test",
+            1287,
+            23394,
+            1079,
+            "person 429, group 165, location 150, creative-work 142, product 127, corporation 66",
+        ),
+    ],
+    "weibo_ner": [
+        (
+            "weiboNER_2nd_conll.train",
+            "train",
+            1350,
+            73778,
+            1895,
+            "PER.NOM 772, PER.NAM 578, GPE.NAM 205, ORG.NAM 183, LOC.NAM 56, LOC.NOM 51, "
+            "ORG.NOM 42, GPE.NOM 8",
+        ),
+        (
+            "weiboNER_2nd_conll.dev",
+            "dev",
+            270,
+            14509,
+            389,
+            "PER.NOM 208, PER.NAM 90, ORG.NAM 47, GPE.NAM 26, LOC.NOM 6, LOC.NAM 6, ORG.NOM 5, "
+            "GPE.NOM 1",
+        ),
+        (
+            "weiboNER_2nd_conll.test",
+            "test",
+            270,
+            14842,
+            418,
+            "PER.NOM 172, PER.NAM 113, GPE.NAM 47, ORG.NAM 39, LOC.NAM 19, ORG.NOM 17, LOC.NOM 9, "
+            "GPE.NOM 2",
+        ),
+    ],
+    "linnaeus": [
+        ("train.tsv", "train", 11935, 280960, 2119, "Species 2119"),
+        ("devel.tsv", "dev", 4078, 93815, 711, "Species 711"),
+        ("test.tsv", "test", 7142, 164653, 1433, "Species 1433"),
+    ],
+    "ncbi_disease": [
+        ("train.tsv", "train", 5424, 135701, 5134, "Disease 5134"),
+        ("devel.tsv", "dev", 923, 23969, 787, "Disease 787"),
+        ("test.tsv", "test", 940, 24497, 960, "Disease 960"),
+    ],
+    "drugs": [
+        ("drugs_training.jsonl", "train dev", 1477, 65659, 1105, "DRUG 1105"),
+        ("drugs_eval.jsonl", "test", 500, 22452, 362, "DRUG 362"),
+    ],
+    "fashion_brands": [
+        ("fashion_brands_training.jsonl", "train dev", 1235, 57337, 527, "FASHION_BRAND 527"),
+        ("fashion_brands_eval.jsonl", "test", 500, 23114, 238, "FASHION_BRAND 238"),
+    ],
+    "fashion_brands_spans": [
+        ("fashion_brands_training.jsonl", "train dev", 1235, 57337, 527, "FASHION_BRAND 527"),
+        ("fashion_brands_eval.jsonl", "test", 500, 23114, 238, "FASHION_BRAND 238"),
+    ],
+    "ritter_pos": [
+        (
+            "pos_fixed.txt",
+            "train dev test",
+            787,
+            15185,
+            0,
+            "NN 1930, NNP 1158, PRP 1106, IN 1090, VPP 0, NONE 0, TD 0, UH 502, PDT 1, LS 1",
+        ),
+    ],
+    "ark_twpos": [
+        ("oct27.train", "train", 1000, 14619, 0, "V 2219, N 2003, G 137, Y 2"),
+        ("oct27.dev", "dev", 327, 4823, 0, "V 751, N 660, G 65, Y 0"),
+        ("oct27.test", "test", 500, 7152, 0, "V 1053, N 981, G 70, S 6"),
+        ("daily547.conll", "daily547", 547, 7707, 0, "V 1230, N 1021, G 56, M 2"),
+    ],
+    "ud_english_partut": [
+        (
+            "en_partut-ud-train.conllu",
+            "train",
+            1781,
+            43504,
+            0,
+            "S 9249, E 5200, P 1, NOUN 9249, INTJ 6, SYM 42",
+        ),
+        ("en_partut-ud-dev.conllu", "dev", 156, 2722, 0, "S 568, V 335, NOUN 568, SYM 2"),
+        ("en_partut-ud-test.conllu", "test", 153, 3408, 0, "S 754, PP 1, NOUN 754, X 2"),
+    ],
+    "ud_chinese_1.4": [
+        ("zh-ud-train.conllu", "train", 3997, 98608, 0, "NN 22925, VV 13869, NOUN 27096"),
+        ("zh-ud-dev.conllu", "dev", 500, 12663, 0, "NN 3133, NOUN 3637, SFA 1"),
+        ("zh-ud-test.conllu", "test", 500, 12012, 0, "NN 2758, NOUN 3310, SFA 1"),
+    ],
+    "sms_spam": [
+        ("SMSSpamCollection", "train dev test", 5574, None, 0, "ham 4827, spam 747"),
+    ],
+    "em_walmart_amazon": [
+        ("train.tsv", "train", 6144, None, 0, "no_match 5568, match 576"),
+        ("dev.tsv", "dev", 2049, None, 0, "no_match 1856, match 193"),
+        ("test.tsv", "test", 2049, None, 0, "no_match 1856, match 193"),
+    ],
+    "trec_questions": [
+        (
+            "TREC.train.all",
+            "train dev",
+            5452,
+            None,
+            0,
+            "ENTY 1250, HUM 1223, DESC 1162, NUM 896, LOC 835, ABBR 86",
+        ),
+        (
+            "TREC.test.all",
+            "test",
+            500,
+            None,
+            0,
+            "DESC 138, NUM 113, ENTY 94, LOC 81, HUM 65, ABBR 9",
+        ),
+    ],
+    "trec_questions_fine": [
+        (
+            "TREC.train",
+            "train dev",
+            5452,
+            None,
+            0,
+            "HUM:ind 962, LOC:other 464, NUM:ord 6, ENTY:religion 4, ENTY:currency 4",
+        ),
+        (
+            "TREC.test",
+            "test",
+            500,
+            None,
+            0,
+            "DESC:def 123, HUM:ind 55, ENTY:techmeth 1, ENTY:religion 0",
+        ),
+    ],
+    "sst2": [
+        ("stsa.binary.train", "train", 6920, None, 0, "positive 3610, negative 3310"),
+        ("stsa.binary.dev", "dev", 872, None, 0, "positive 444, negative 428"),
+        ("stsa.binary.test", "test", 1821, None, 0, "negative 912, positive 909"),
+    ],
+    "sst5": [
+        (
+            "stsa.fine.train",
+            "train",
+            8544,
+            None,
+            0,
+            "positive 2322, negative 2218, neutral 1624, very_positive 1288, very_negative 1092",
+        ),
+        (
+            "stsa.fine.dev",
+            "dev",
+            1101,
+            None,
+            0,
+            "negative 289, positive 279, neutral 229, very_positive 165, very_negative 139",
+        ),
+        (
+            "stsa.fine.test",
+            "test",
+            2210,
+            None,
+            0,
+            "negative 633, positive 510, very_positive 399, neutral 389, very_negative 279",
+        ),
+    ],
+}
+
+
+def labels_of(doc, task):
+    if task == "ner":
+        return [span.label_ for span in doc.ents]
+    if task == "spancat":
+        return [span.label_ for span in doc.spans["sc"]]
+    if task == "textcat":
+        return [category for category, value in doc.cats.items() if value]
+    return [label for token in doc for label in (token.tag_, token.pos_) if label]
+
+
+def test_every_data_set_is_counted():
+    assert set(COUNTS) == {name for name, dataset in DATASETS.items() if dataset.url}
+    for name, files in COUNTS.items():
+        dataset = DATASETS[name]
+        assert {file for file, *_ in files} == {dataset.asset(part).name for part in dataset.files}
+
+
+@pytest.mark.assets
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_of_the_real_files(name):
+    dataset = DATASETS[name]
+    for part in dataset.files:
+        if not (ASSETS / dataset.asset(part)).is_file():
+            pytest.skip(f"assets/{dataset.asset(part)} is absent: spacy project assets --extra")
+    splits = read(name, ASSETS)
+    for file, fed, n_docs, n_tokens, n_spans, labels in COUNTS[name]:
+        docs = [doc for split in fed.split() for doc in splits[split]]
+        assert len(docs) == n_docs, file
+        if n_tokens is not None:
+            assert sum(map(len, docs)) == n_tokens, file
+        found = Counter(label for doc in docs for label in labels_of(doc, dataset.task))
+        if n_spans:
+            assert found.total() == n_spans, file
+        expected = dict(label.split() for label in labels.split(", "))
+        assert {label: str(found[label]) for label in expected} == expected, file
+    if dataset.task == "textcat":
+        docs = [doc for docs in splits.values() for doc in docs]
+        assert len({tuple(doc.cats) for doc in docs}) == 1
+    if dataset.cuts:
+        texts = {split: {doc.text for doc in splits[split]} for split in ("train", "dev")}
+        assert not texts["train"] & texts["dev"]
