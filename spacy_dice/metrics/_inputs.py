@@ -106,7 +106,7 @@ def check_inputs(
         raise ValueError(f"y_prob contains values lower than 0: {y_prob.min()}")
     if y_prob.max() > 1:
         raise ValueError(f"y_prob contains values greater than 1: {y_prob.max()}")
-    weights = _check_weights(sample_weight)
+    weights = None if sample_weight is None else check_weights(sample_weight, y_prob.shape[0])
     if is_multilabel(y_true):
         cells = _check_multilabel(y_true, y_prob, classes, weights)
     else:
@@ -141,14 +141,18 @@ def class_labels(y_true: Any) -> Any:
     return found
 
 
-def _check_weights(sample_weight: Any) -> Any:
+def check_weights(sample_weight: Any, n_rows: int) -> Any:
+    """Return `sample_weight` as floats `(n_rows,)`, all 1 for None. RAISES: ValueError."""
     if sample_weight is None:
-        return None
+        return numpy.ones(n_rows)
     weights = check_array(
         sample_weight, dtype=numpy.float64, ensure_2d=False, input_name="sample_weight"
     )
-    if weights.ndim != 1:
-        raise ValueError(f"sample_weight must be 1D array, got shape {weights.shape}")
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight must be 1D array with one weight for each of {n_rows} samples, got "
+            f"the shape {weights.shape}"
+        )
     check_non_negative(weights, "`sample_weight`")
     return weights
 

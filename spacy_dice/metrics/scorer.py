@@ -80,7 +80,7 @@ class SoftF1Scorer(BaseEstimator):
             ValueError for labels that neither the estimator nor `y` know.
         """
         check_is_fitted(estimator)
-        probs = _probabilities(estimator, X, multilabel=is_multilabel(y))
+        probs = probabilities_of(estimator, X, multilabel=is_multilabel(y))
         if is_multilabel(y):
             return self._score(y, probs, sample_weight)
         classes = list(_classes(estimator, probs))
@@ -210,7 +210,7 @@ def get_scorers(names: Iterable[str]) -> dict[str, Any]:
     return {name: get_scorer(name) for name in names}
 
 
-def _probabilities(estimator: Any, X: Any, *, multilabel: bool) -> Any:
+def probabilities_of(estimator: Any, X: Any, *, multilabel: bool) -> Any:
     """`(n, c)` probabilities of classes or labels."""
     if is_regressor(estimator):
         raise ValueError(f"{type(estimator).__name__} is a regressor, it has no probabilities")

@@ -1,0 +1,142 @@
+"""What a linear classifier minimises, as a value and a gradient on its parameters."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from scipy.optimize import minimize
+from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
+
+from .. import functional
+from ..functional import Activation
+
+# (probs, targets, weights, activation) -> value and gradient, as in `functional`.
+Loss = Callable[..., tuple[float, Any]]
+
+# The functions of the losses, and which settings each takes.
+LOSSES: dict[str, tuple[Loss, tuple[str, ...]]] = {
+    "ce": (functional.cross_entropy, ()),
+    "focal": (functional.focal, ("focus",)),
+    "dice": (functional.dice, ("smooth", "reduction")),
+    "tversky": (functional.tversky, ("alpha", "beta", "smooth", "reduction")),
+    # Not `detach_weight`, which makes a gradient that is not that of the value.
+    "dsc": (functional.self_adjusting_dice, ("alpha", "smooth", "reduction")),
+}
+
+
+def probabilities(logits: Any, activation: Activation) -> Any:
+    """Softmax over the columns, or the logistic function of each cell."""
+    return softmax(logits, axis=1) if activation == "softmax" else expit(logits)
+
+
+class LinearObjective:
+    r"""The loss of linear logits plus a quadratic penalty, divided by the sum of the weights.
+
+        ( sum_i L_i(X W^T + b) + 1/2 sum_kj precision_kj (W_kj - center_kj)^2 ) / sum of weights
+
+    X: `(n, d)` floats, dense or CSR. targets: `(n, c)`. weights: `(n,)` or `(n, c)`.
+    terms: losses with their factors and settings, `(loss, factor, settings)`.
+    center, precision: `(c, d)`, or `(c, d + 1)` with the intercepts last.
+
+    The parameters are of the same shape as `center`, flat. See `functional` for `L`.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        targets: Any,
+        weights: Any,
+        *,
+        activation: Activation,
+        terms: list[tuple[Loss, float, dict[str, Any]]],
+        center: Any,
+        precision: Any,
+    ) -> None:
+        self.X, self.targets, self.weights = X, targets, weights
+        self.activation, self.terms = activation, terms
+        self.center, self.precision = center, precision
+        self.scale = 1 / functional.as_cells(weights).max(axis=1).sum()
+
+    def probabilities(self, flat: Any) -> Any:
+        """Probabilities `(n, c)` for flat parameters."""
+        params = flat.reshape(self.center.shape)
+        return probabilities(linear(self.X, params), self.activation)
+
+    def __call__(self, flat: Any) -> tuple[float, Any]:
+        """Value and gradient, flat."""
+        probs = self.probabilities(flat)
+        value, gradient = 0.0, numpy.zeros_like(probs)
+        for loss, factor, settings in self.terms:
+            part, part_gradient = loss(
+                probs, self.targets, weights=self.weights, activation=self.activation, **settings
+            )
+            value += factor * part
+            gradient += factor * part_gradient
+        shift = flat.reshape(self.center.shape) - self.center
+        pull = self.precision * shift
+        total = self.scale * (value + 0.5 * float((pull * shift).sum()))
+        return total, (self.scale * (pull + self._backprop(gradient))).ravel()
+
+    def curvature(self, flat: Any) -> Any:
+        """The diagonal of the Hessian of cross entropy, like `center`: sum_i w p (1-p) x^2."""
+        probs = self.probabilities(flat)
+        return self._backprop(functional.as_cells(self.weights) * probs * (1 - probs), squared=True)
+
+    def _backprop(self, gradient: Any, squared: bool = False) -> Any:
+        n_features = self.X.shape[1]
+        X = self.X.multiply(self.X).tocsr() if squared and self._is_sparse else self.X
+        if squared and not self._is_sparse:
+            X = X * X
+        result = numpy.empty(self.center.shape)
+        # For one column a product with a vector, which is faster.
+        product = X.T @ (gradient[:, 0] if gradient.shape[1] == 1 else gradient)
+        result[:, :n_features] = product.T
+        if result.shape[1] > n_features:
+            result[:, -1] = gradient.sum(axis=0)
+        return result
+
+    @property
+    def _is_sparse(self) -> bool:
+        return not isinstance(self.X, numpy.ndarray)
+
+
+def linear(X: Any, params: Any) -> Any:
+    """``X W^T + b``, `(n, c)`."""
+    n_features = X.shape[1]
+    coef = params[:, :n_features]
+    logits = (X @ coef[0])[:, None] if len(coef) == 1 else X @ coef.T
+    return logits + params[:, -1] if params.shape[1] > n_features else logits
+
+
+def descend(
+    objective: LinearObjective, start: Any, *, max_iter: int, tol: float, owner: str
+) -> tuple[Any, int]:
+    """Minimise with L-BFGS.
+
+    tol: it ends where the largest entry of the gradient is below.
+    RETURNS: the parameters, like `start`, and the number of iterations.
+    WARNS: ConvergenceWarning if it ends earlier.
+    """
+    found = minimize(
+        objective,
+        start.ravel(),
+        method="L-BFGS-B",
+        jac=True,
+        options={
+            "maxiter": max_iter,
+            "maxls": 50,
+            "gtol": tol,
+            "ftol": 64 * numpy.finfo(float).eps,
+        },
+    )
+    if found.status != 0:
+        warnings.warn(
+            f"{owner}: L-BFGS failed to converge after {found.nit} iterations "
+            f"(status={found.status}): {found.message}. Increase max_iter (now {max_iter}), "
+            f"scale the data, or raise ce_weight.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return found.x.reshape(start.shape), int(found.nit)
