@@ -82,6 +82,11 @@ def test_token_with_blank_in_tab_separated_file(put):
     assert [token.tag_ for token in doc] == ["X"]
 
 
+def test_tags_are_renamed(put):
+    (doc,) = read_tags(put("lol\t!\nno\t!\nI\tO\n"), NLP, renamed={"!": "INTJ"})
+    assert [token.tag_ for token in doc] == ["INTJ", "INTJ", "O"]
+
+
 def test_position_digit_is_stripped(put):
     path = put("科0\tB-ORG.NAM\n技1\tI-ORG.NAM\n30\tO\n\ufffd\ufffd2\tO\n")
     (doc,) = read_entities(path, NLP, strip_position=True)

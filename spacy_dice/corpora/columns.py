@@ -5,7 +5,7 @@ spaCy then trains and evaluates on the tokens of the file (`Doc.has_unknown_spac
 blanks it would tokenise the text again and lose annotations wherever the two disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from spacy.language import Language
@@ -40,14 +40,21 @@ def read_entities(path: Path, nlp: Language, *, strip_position: bool = False) ->
         yield Doc(nlp.vocab, words=words, ents=repair_bio(tags))
 
 
-def read_tags(path: Path, nlp: Language) -> Iterator[Doc]:
+def read_tags(
+    path: Path, nlp: Language, *, renamed: Mapping[str, str] | None = None
+) -> Iterator[Doc]:
     """Yield docs with fine-grained tags from a file of `TOKEN<tab or space>TAG` lines.
+
+    renamed: tag in the file -> tag in the docs, where they differ. spaCy's tagger reads a leading
+        `!` as "not this tag" (its `neg_prefix`) and fails on a tag that is just `!`.
 
     Raises `ValueError` with file, number and content of a line that is not of that form.
     """
+    renamed = renamed or {}
     for block in blocks(path):
         pairs = [_two_columns(path, number, line) for number, line in block]
-        yield Doc(nlp.vocab, words=[word for word, _ in pairs], tags=[tag for _, tag in pairs])
+        tags = [renamed.get(tag, tag) for _, tag in pairs]
+        yield Doc(nlp.vocab, words=[word for word, _ in pairs], tags=tags)
 
 
 def repair_bio(tags: list[str]) -> list[str]:

@@ -155,7 +155,7 @@ ROWS = (
             "test": "oct27.splits/oct27.test",
             "daily547": "daily547.conll",
         },
-        reader=read_tags,
+        reader=partial(read_tags, renamed={"!": "INTJ"}),
     ),
     Dataset(
         name="ud_english_partut",
