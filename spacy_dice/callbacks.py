@@ -1,10 +1,11 @@
 """Losses for stock components, while they are trained: the saved pipeline stays a stock one."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from spacy.language import Language
+from thinc.api import Model
 
 from ._validation import listed, nearest, refuse
 from .components import class_with_loss, with_loss
@@ -26,8 +27,9 @@ def use_losses(nlp: Language, losses: Mapping[str, AnyLoss]) -> Language:
     losses: a loss for each component, by its name in the pipeline. Frozen components are left as
         they are, with a warning.
     RETURNS: the same pipeline.
-    RAISES: ValueError, with the pipeline unchanged, for a name that is not in the pipeline, and for
-        a component whose loss cannot be chosen.
+    RAISES: ValueError, with the pipeline unchanged, for a name that is not in the pipeline, for a
+        component whose loss cannot be chosen, and for a loss that names labels which a trained
+        component does not have.
 
     >>> import spacy
     >>> from spacy_dice.losses import DSC
@@ -37,24 +39,7 @@ def use_losses(nlp: Language, losses: Mapping[str, AnyLoss]) -> Language:
     >>> nlp.config["components"]["ner"]["factory"]
     'ner'
     """
-    if not losses:
-        refuse(_OWNER, "losses must name at least one component, got none")
-    frozen = set(nlp.config.get("training", {}).get("frozen_components") or ())
-    for name, loss in losses.items():
-        _check(nlp, name, loss)
-    for name, loss in losses.items():
-        if name in frozen:
-            warnings.warn(
-                f"{_OWNER}: {name!r} is in [training.frozen_components], so that it is not "
-                "trained, and its loss not used",
-                stacklevel=2,
-            )
-            continue
-        # spaCy has no public way to put a component in the place of another one but by a factory,
-        # which would be the trace in the config that is not wanted.
-        index = nlp.component_names.index(name)
-        nlp._components[index] = (name, with_loss(nlp.get_pipe(name), loss))
-    return nlp
+    return _use_losses(nlp, losses, will_initialize=())
 
 
 class UseLosses:
@@ -64,17 +49,56 @@ class UseLosses:
         self.losses = dict(losses)
 
     def __call__(self, nlp: Language) -> Language:
-        """Call `use_losses`."""
-        return use_losses(nlp, self.losses)
+        """Call `use_losses`; what is not initialized now are components that were sourced."""
+        return _use_losses(nlp, self.losses, will_initialize=nlp.pipe_names)
 
 
-def create_use_losses(losses: dict[str, Callable[..., Any]]) -> UseLosses:
+def create_use_losses(losses: dict[str, Any]) -> UseLosses:
     """`dice.use_losses.v1`: a callback for `[initialize.before_init]`.
 
     losses: a block with a loss for each component, by its name in the pipeline.
     RETURNS: see `use_losses`.
     """
     return UseLosses(losses)
+
+
+def _use_losses(
+    nlp: Language, losses: Mapping[str, AnyLoss], *, will_initialize: Collection[str]
+) -> Language:
+    if not losses:
+        refuse(_OWNER, "losses must name at least one component, got none")
+    for name, loss in losses.items():
+        _check(nlp, name, loss)
+    frozen = set(nlp.config.get("training", {}).get("frozen_components") or ()) & set(losses)
+    for name in frozen:
+        warnings.warn(
+            f"{_OWNER}: {name!r} is in [training.frozen_components], so that it is not trained, "
+            "and its loss not used",
+            stacklevel=3,
+        )
+    before = {name: nlp.get_pipe(name) for name in losses if name not in frozen}
+    states = {
+        name: (type(pipe), dict(getattr(pipe, "__dict__", {}))) for name, pipe in before.items()
+    }
+    after = {name: with_loss(pipe, losses[name]) for name, pipe in before.items()}
+    try:
+        for name, pipe in after.items():
+            if name not in will_initialize and _is_initialized(pipe.model):
+                pipe.prepare_loss()
+    except ValueError:
+        for name, pipe in before.items():
+            if after[name] is pipe:
+                pipe.__class__, pipe.__dict__ = states[name]
+        raise
+    for name, pipe in after.items():
+        # spaCy has no public way to put a component in the place of another one but by a factory,
+        # which would be the trace in the config that is not wanted.
+        nlp._components[nlp.component_names.index(name)] = (name, pipe)
+    return nlp
+
+
+def _is_initialized(model: Model) -> bool:
+    return all(node.has_param(name) for node in model.walk() for name in node.param_names)
 
 
 def _check(nlp: Language, name: str, loss: AnyLoss) -> None:
