@@ -8,7 +8,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +19,7 @@ import spacy
 import srsly
 from confection import Config
 from spacy.language import Language
+from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, train
@@ -26,6 +27,7 @@ from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
 from . import evaluation
+from .calibrate import calibrate
 from .definition import Run, main_scores
 
 # So many points of the dev curve are kept at most.
@@ -132,8 +134,17 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
     dataset = run.dataset
     found = evaluation.items_of(nlp.get_pipe(dataset.component))
     result: dict[str, Any] = {"scores": main_scores(config, dataset)}
+    if run.row.calibrate:
+        dev = list(Corpus(dataset.dev)(nlp))
+        calibration = calibrate(nlp, dev, dataset.component)
+        result["offsets"] = calibration.offsets
+        # Not what the dev set shows after tuning on it: that would not be comparable.
+        result["dev"] = _kept(calibration.crossfitted)
+        result["dev_tuned"] = _kept(calibration.after)
     for part in ("dev", "test"):
-        examples = list(Corpus(getattr(dataset, part))(nlp))
+        if part in result:
+            continue
+        examples = annotated(nlp, Corpus(getattr(dataset, part))(nlp))
         result[part] = score(nlp, examples, dataset.component)
         if part == "test" and found is not None:
             counts = evaluation.count_documents(examples, found[1])
@@ -141,12 +152,23 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
     return result
 
 
+def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
+    """The examples with the annotations of the pipeline."""
+    examples = list(examples)
+    docs = nlp.pipe(example.predicted for example in examples)
+    return [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
+
+
 def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
-    """The scores of a pipeline that a component's annotations have a part in."""
-    scores = nlp.evaluate(examples)
+    """The scores of annotated examples, those that `nlp.evaluate` gives and a tagger's macro F."""
+    scores = Scorer(nlp).score(examples)
     found = evaluation.items_of(nlp.get_pipe(component))
     if found is not None and found[0] == "tag":
         scores.update(evaluation.tag_scores(examples, *found))
+    return _kept(scores)
+
+
+def _kept(scores: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in scores.items():
         if key == "speed" or key.startswith("token_"):

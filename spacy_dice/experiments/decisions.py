@@ -1,0 +1,200 @@
+"""Offsets on the scores of a trained component: what decides between its labels.
+
+They live in the bias of the output layer, so that the component stays an ordinary one. Which
+offsets are best on some of the documents is found without predicting again: a `Search` keeps what
+it needs of all documents.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy
+from numpy.typing import NDArray
+from spacy.pipeline import EntityRecognizer, Tagger
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .._validation import refuse
+from .evaluation import count_documents, entity_items
+
+# What is tried; of offsets that are equally good the one nearest to no change wins.
+GRID = tuple(sorted(numpy.arange(-3.0, 3.5, 0.5).tolist(), key=abs))
+# Where each trial predicts the whole dev set, this far around the best of the grid is tried too.
+REFINEMENT = 0.25
+# How often all labels of a tagger are gone through, one at a time.
+ROUNDS = 3
+
+Offsets = dict[str, float]
+
+
+class Search(Protocol):
+    """Knows which offsets are best on which documents."""
+
+    metric: str
+
+    def best(self, chosen: NDArray[Any]) -> Offsets:
+        """The best offsets for the documents of the boolean mask `chosen`; zeros left out."""
+
+    def predict(self, docs: Sequence[Doc]) -> None:
+        """Annotate with the component as it is."""
+
+
+def search_of(component: Any, examples: Sequence[Example]) -> Search:
+    """The search for a component, over examples that all components before it have annotated."""
+    for cls, search in ((EntityRecognizer, EntitySearch), (Tagger, TagSearch)):
+        if _is(component, cls):
+            return search(component, examples)
+    refuse("calibrate", f"offsets are for NER and taggers, not for a {type(component).__name__}")
+
+
+def can_calibrate(component: Any) -> bool:
+    """Whether there are offsets for such a component."""
+    return any(_is(component, cls) for cls in (EntityRecognizer, Tagger))
+
+
+def shift(component: Any, offsets: Mapping[str, float]) -> None:
+    """Add offsets, by label, to the bias of the output layer."""
+    if not offsets:
+        return
+    layer, labels = _output_layer(component)
+    bias = layer.get_param("b")
+    change = numpy.zeros(len(labels), dtype=bias.dtype)
+    for label, offset in offsets.items():
+        change[labels.index(label)] = offset
+    # A parser model without an upper layer has one bias for each label and maxout piece.
+    change = change.reshape((-1, *(1 for _ in bias.shape[1:])))
+    layer.set_param("b", bias + layer.ops.asarray(change))
+
+
+def _is(component: Any, cls: type) -> bool:
+    """Whether a component is of a stock class, and not of one that spaCy derives from it."""
+    stock = [c for c in type(component).__mro__ if c.__module__.startswith("spacy.")]
+    return bool(stock) and stock[0] is cls
+
+
+def _output_layer(component: Any) -> tuple[Any, list[str]]:
+    model = component.model
+    if _is(component, EntityRecognizer):
+        moves = component.moves
+        layer = model.get_ref("upper" if model.attrs["has_upper"] else "lower")
+        return layer, [moves.get_class_name(i) for i in range(moves.n_moves)]
+    layers = [node for node in model.walk() if node.name == "softmax" and node.has_param("b")]
+    if len(layers) != 1:
+        refuse("calibrate", f"the model of {component.name!r} has {len(layers)} softmax layers")
+    return layers[0], list(component.labels)
+
+
+class EntitySearch:
+    """An offset on the move O of NER, for the micro F1 of entities."""
+
+    metric = "ents_f"
+
+    def __init__(self, component: Any, examples: Sequence[Example]) -> None:
+        self.component = component
+        self.grid = list(GRID)
+        # (offsets, documents, 3)
+        self.counts = numpy.stack([self._count(examples, offset) for offset in GRID])
+        best = self.best(numpy.ones(len(examples), dtype=bool)).get("O", 0.0)
+        for offset in (best - REFINEMENT, best + REFINEMENT):
+            self.counts = numpy.stack([*self.counts, self._count(examples, offset)])
+            self.grid.append(offset)
+
+    def _count(self, examples: Sequence[Example], offset: float) -> NDArray[Any]:
+        docs = [example.predicted.copy() for example in examples]
+        shift(self.component, {"O": offset})
+        self.predict(docs)
+        shift(self.component, {"O": -offset})
+        found = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
+        return count_documents(found, entity_items).array.sum(axis=1)
+
+    def best(self, chosen: NDArray[Any]) -> Offsets:
+        """See `Search`."""
+        tp, fp, fn = self.counts[:, chosen].sum(axis=1).T
+        scores = 2 * tp / numpy.maximum(2 * tp + fp + fn, 1)
+        offset = min(
+            (
+                offset
+                for offset, score in zip(self.grid, scores, strict=True)
+                if score == max(scores)
+            ),
+            key=abs,
+        )
+        return {"O": offset} if offset else {}
+
+    def predict(self, docs: Sequence[Doc]) -> None:
+        """See `Search`."""
+        _annotate(self.component, docs)
+
+
+class TagSearch:
+    """An offset on each tag, for the macro F1 of tags."""
+
+    metric = "tag_macro_f"
+
+    def __init__(self, component: Any, examples: Sequence[Example]) -> None:
+        self.component = component
+        layer, self.labels = _output_layer(component)
+        index = {label: i for i, label in enumerate(self.labels)}
+        self.grid = sorted({*GRID, *(value + REFINEMENT for value in GRID)}, key=abs)
+        logits, gold, docs = [], [], []
+        for i, example in enumerate(examples):
+            rows = component.model.ops.to_numpy(component.model.predict([example.predicted])[0])
+            tags = example.get_aligned("TAG", as_string=True)
+            # A tag that training did not have is never predicted: an error whatever the offsets.
+            known = [j for j, tag in enumerate(tags) if tag]
+            logits.append(rows[known])
+            gold += [index.get(tags[j], -1) for j in known]
+            docs += [i] * len(known)
+        self.logits = numpy.concatenate(logits).astype("float64")
+        if layer.attrs.get("softmax_normalize", True):
+            tiny = numpy.finfo("float32").tiny
+            temperature = layer.attrs.get("softmax_temperature", 1.0)
+            self.logits = numpy.log(numpy.maximum(self.logits, tiny)) * temperature
+        self.gold = numpy.asarray(gold)
+        self.docs = numpy.asarray(docs)
+
+    def best(self, chosen: NDArray[Any]) -> Offsets:
+        """See `Search`: labels are gone through one at a time, each gets what is best then."""
+        rows = chosen[self.docs]
+        logits, gold = self.logits[rows].copy(), self.gold[rows]
+        offsets = numpy.zeros(len(self.labels))
+        score = _macro_f(gold, logits.argmax(axis=1), len(self.labels))
+        for _ in range(ROUNDS):
+            before = score
+            for label in range(len(self.labels)):
+                others = logits.copy()
+                others[:, label] = -numpy.inf
+                rival, margin = others.argmax(axis=1), logits[:, label] - others.max(axis=1)
+                now = offsets[label]
+                for value in self.grid:
+                    guess = numpy.where(margin + value - now > 0, label, rival)
+                    new = _macro_f(gold, guess, len(self.labels))
+                    if new > score + 1e-9:
+                        score, offsets[label] = new, value
+                logits[:, label] += offsets[label] - now
+            if score == before:
+                break
+        return {self.labels[i]: float(value) for i, value in enumerate(offsets) if value}
+
+    def predict(self, docs: Sequence[Doc]) -> None:
+        """See `Search`."""
+        for doc in docs:
+            for token in doc:
+                token.tag_ = ""
+        _annotate(self.component, docs)
+
+
+def _annotate(component: Any, docs: Sequence[Doc]) -> None:
+    if docs:
+        component.set_annotations(docs, component.predict(docs))
+
+
+def _macro_f(gold: NDArray[Any], guess: NDArray[Any], n_labels: int) -> float:
+    """Mean F1 over the labels that are gold or guessed; -1 is a gold label without a number."""
+    right = numpy.bincount(gold[gold == guess], minlength=n_labels)
+    total = numpy.bincount(gold[gold >= 0], minlength=n_labels) + numpy.bincount(
+        guess, minlength=n_labels
+    )
+    used = total > 0
+    unknown = len(numpy.unique(gold[gold < 0]))
+    return float((2 * right[used] / total[used]).sum() / max(used.sum() + unknown, 1))
