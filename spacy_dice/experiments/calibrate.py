@@ -22,7 +22,7 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 
 from .._validation import listed, nearest, refuse
-from .decisions import Offsets, can_calibrate, search_of, shift
+from .decisions import Offsets, can_calibrate, search_of, shift, shifted
 from .evaluation import items_of, tag_scores
 
 FOLDS = 5
@@ -92,9 +92,8 @@ def calibrate(
         annotated = []
         for offsets, chosen in parts:
             some = [Example(docs[i].copy(), examples[i].reference) for i in chosen]
-            shift(pipe, offsets)
-            search.predict([example.predicted for example in some])
-            shift(pipe, {label: -offset for label, offset in offsets.items()})
+            with shifted(pipe, offsets):
+                search.predict([example.predicted for example in some])
             annotated += some
         found[key] = pipe.score(annotated)
         if items[0] == "tag":

@@ -5,7 +5,8 @@ offsets are best on some of the documents is found without predicting again: a `
 it needs of all documents.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy
@@ -66,6 +67,18 @@ def shift(component: Any, offsets: Mapping[str, float]) -> None:
     layer.set_param("b", bias + layer.ops.asarray(change))
 
 
+@contextmanager
+def shifted(component: Any, offsets: Mapping[str, float]) -> Iterator[None]:
+    """`shift` for a while; then the bias is the very same again."""
+    layer, _ = _output_layer(component)
+    bias = layer.get_param("b").copy()
+    shift(component, offsets)
+    try:
+        yield
+    finally:
+        layer.set_param("b", bias)
+
+
 def _is(component: Any, cls: type) -> bool:
     """Whether a component is of a stock class, and not of one that spaCy derives from it."""
     stock = [c for c in type(component).__mro__ if c.__module__.startswith("spacy.")]
@@ -101,9 +114,8 @@ class EntitySearch:
 
     def _count(self, examples: Sequence[Example], offset: float) -> NDArray[Any]:
         docs = [example.predicted.copy() for example in examples]
-        shift(self.component, {"O": offset})
-        self.predict(docs)
-        shift(self.component, {"O": -offset})
+        with shifted(self.component, {"O": offset}):
+            self.predict(docs)
         found = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
         return count_documents(found, entity_items).array.sum(axis=1)
 
@@ -111,15 +123,8 @@ class EntitySearch:
         """See `Search`."""
         tp, fp, fn = self.counts[:, chosen].sum(axis=1).T
         scores = 2 * tp / numpy.maximum(2 * tp + fp + fn, 1)
-        offset = min(
-            (
-                offset
-                for offset, score in zip(self.grid, scores, strict=True)
-                if score == max(scores)
-            ),
-            key=abs,
-        )
-        return {"O": offset} if offset else {}
+        offset = min(numpy.asarray(self.grid)[scores == scores.max()], key=abs)
+        return {"O": float(offset)} if offset else {}
 
     def predict(self, docs: Sequence[Doc]) -> None:
         """See `Search`."""
