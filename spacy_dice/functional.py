@@ -112,7 +112,7 @@ def cross_entropy(
     if weights is not None:
         logs = logs * weights
         gradient = gradient * weights
-    return -float(logs.sum()), gradient
+    return 0.0 - float(logs.sum()), gradient  # not -0.0
 
 
 @_with_softmax_probs

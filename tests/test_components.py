@@ -3,6 +3,7 @@
 import pickle
 import re
 from functools import cache
+from inspect import signature
 
 import numpy
 import pytest
@@ -24,6 +25,7 @@ from pipelines import (
 )
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import get_arg_names
 from thinc.api import Adam
 
 from spacy_dice.components import COMPONENTS
@@ -341,6 +343,16 @@ def test_a_corpus_without_the_annotation(factory):
     with pytest.raises(ValueError, match=message):
         nlp.initialize(get_examples)
     assert weights(nlp) == before
+
+
+@factories
+def test_settings_of_initialize_are_the_stock_ones(factory):
+    """spaCy looks at them in different ways: for the config, and for `init labels`."""
+    stock, ours = (
+        pipeline(factory, stock=is_stock).get_pipe(factory) for is_stock in (True, False)
+    )
+    assert get_arg_names(ours.initialize) == get_arg_names(stock.initialize)
+    assert signature(ours.initialize) == signature(stock.initialize)
 
 
 @pytest.mark.parametrize("factory", ["ner", "parser", "senter", "span_finder"])

@@ -1,5 +1,6 @@
 """What every component with a dice loss shares: the loss, its labels and its steps."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
@@ -160,6 +161,8 @@ def initialize_with_loss(stock: Callable[..., None]) -> Callable[..., None]:
         stock(self, get_examples, *args, **settings)
         self.prepare_loss(get_examples)
 
+    # `spacy init labels` looks at the arguments without following `wraps`.
+    initialize.__signature__ = inspect.signature(stock)  # type: ignore[attr-defined]
     return initialize
 
 
