@@ -85,10 +85,9 @@ class LinearObjective:
         return self._backprop(functional.as_cells(self.weights) * probs * (1 - probs), squared=True)
 
     def _backprop(self, gradient: Any, squared: bool = False) -> Any:
-        n_features = self.X.shape[1]
-        X = self.X.multiply(self.X).tocsr() if squared and self._is_sparse else self.X
-        if squared and not self._is_sparse:
-            X = X * X
+        n_features, X = self.X.shape[1], self.X
+        if squared:
+            X = X * X if isinstance(X, numpy.ndarray) else X.multiply(X).tocsr()
         result = numpy.empty(self.center.shape)
         # For one column a product with a vector, which is faster.
         product = X.T @ (gradient[:, 0] if gradient.shape[1] == 1 else gradient)
@@ -96,10 +95,6 @@ class LinearObjective:
         if result.shape[1] > n_features:
             result[:, -1] = gradient.sum(axis=0)
         return result
-
-    @property
-    def _is_sparse(self) -> bool:
-        return not isinstance(self.X, numpy.ndarray)
 
 
 def linear(X: Any, params: Any) -> Any:

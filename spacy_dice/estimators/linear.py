@@ -15,6 +15,9 @@ from ..functional import REDUCTIONS, Activation
 from ..metrics._inputs import check_weights
 from ._objective import LOSSES, LinearObjective, descend, linear, probabilities
 
+# How much farther from its minimum the first stage, only a start, may end.
+_ROUGH = 100
+
 
 class SoftF1Classifier(ClassifierMixin, BaseEstimator):
     r"""Logistic regression with an F1-oriented loss: ``C (L + ce_weight CE) + 1/2 |coef|^2``.
@@ -311,7 +314,11 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         params, n_iter = center if start is None else start, 0
         for objective.terms in stages:
             params, more = descend(
-                objective, params, max_iter=self.max_iter, tol=self.tol, owner=type(self).__name__
+                objective,
+                params,
+                max_iter=self.max_iter,
+                tol=self.tol if objective.terms is stages[-1] else _ROUGH * self.tol,
+                owner=type(self).__name__,
             )
             n_iter += more
         n_features = X.shape[1]
