@@ -7,9 +7,18 @@ import sys
 
 from .app import app
 from .corpora import convert
-from .experiments import compare
+from .experiments import benchmark, calibrate, compare, quickstart, report
 
-__all__ = ["app", "compare", "convert", "main"]
+__all__ = [
+    "app",
+    "benchmark",
+    "calibrate",
+    "compare",
+    "convert",
+    "main",
+    "quickstart",
+    "report",
+]
 
 # spaCy's command line imports what the entry point names, and leaves it to that to join its app.
 if "spacy.cli._util" in sys.modules:

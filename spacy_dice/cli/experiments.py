@@ -54,3 +54,69 @@ def compare(
     for run, error in summary.failed.items():
         typer.secho(f"✘ {run}: {error}", fg=typer.colors.RED, err=True)
     raise typer.Exit(1 if summary.failed else 0)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder that `compare` wrote")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the report; RESULTS/report")
+    ] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="README whose marked tables are brought up to date")
+    ] = None,
+    plots: Annotated[bool, typer.Option(help="Draw the figures, which needs matplotlib")] = True,
+) -> None:
+    """Write tables, figures and an HTML page about the results of `compare`.
+
+    In a README the table goes between `<!-- dice-report:NAME -->` and `<!-- /dice-report -->`,
+    where NAME is the name of the matrix.
+    """
+    with refusals():
+        from ..experiments.report import tables_for_readme, update_readme, write_report
+
+        typer.echo(write_report(results, output, plots=plots))
+        if readme is not None:
+            text = readme.read_text(encoding="utf8")
+            readme.write_text(update_readme(text, tables_for_readme(results)), encoding="utf8")
+
+
+@app.command()
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
+    dev: Annotated[Path, typer.Argument(help="Dev set, a .spacy file")],
+    output: Annotated[Path, typer.Argument(help="Folder for the calibrated pipeline")],
+    component: Annotated[
+        str | None, typer.Option(help="The NER component or tagger, if there are several")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting", min=2)] = 5,
+) -> None:
+    """Tune what decides between the labels of a trained pipeline to the F1 on a dev set.
+
+    NER gets an offset on the move O, a tagger one on each tag; they go into the bias of the output
+    layer, so that the result is a pipeline like the one before.
+    """
+    with refusals():
+        from ..experiments.calibrate import calibrate_pipeline
+
+        found = calibrate_pipeline(model, dev, output, component, folds=folds)
+    typer.echo(found.to_text())
+    typer.echo(f"Saved to {output}")
+
+
+@app.command()
+def benchmark() -> None:
+    """Time the losses and the components against spaCy's own and against torch."""
+    with refusals():
+        from ..experiments.benchmark import main
+
+        main()
+
+
+@app.command()
+def quickstart() -> None:
+    """Train NER on the corpus of this package with cross entropy and with DSC, and compare."""
+    with refusals():
+        from ..experiments.quickstart import run
+
+        run()

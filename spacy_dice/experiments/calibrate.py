@@ -50,6 +50,25 @@ class Calibration:
         """The cross-fitted gain in the metric."""
         return self.crossfitted[self.metric] - self.before[self.metric]
 
+    def to_text(self) -> str:
+        """What was found, for people."""
+        lines = [f"{self.component}: {self.metric} on the dev set, in %"]
+        for name, scores in (
+            ("before", self.before),
+            ("after", self.after),
+            ("cross-fitted", self.crossfitted),
+        ):
+            shown = [key for key in (self.metric, "ents_p", "ents_r", "tag_acc") if key in scores]
+            values = "  ".join(f"{key} {100 * (scores[key] or 0.0):.2f}" for key in shown)
+            lines.append(f"  {name:14}{values}")
+        offsets = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
+        lines.append(f"  offsets       {offsets or 'none: no change is better'}")
+        if self.gain <= 0:
+            lines.append(
+                "  Cross-fitted there is no gain: on other texts these offsets may not help."
+            )
+        return "\n".join(lines)
+
 
 def calibrate(
     nlp: Language, examples: Sequence[Example], component: str | None = None, *, folds: int = FOLDS

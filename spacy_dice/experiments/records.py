@@ -1,0 +1,120 @@
+"""The recorded runs of a matrix, gathered by data set and loss."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy
+from numpy.typing import NDArray
+
+from .._validation import refuse
+from .evaluation import Counts, unpack
+from .results import INDEX, read_records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The runs of one loss on one data set, by seed."""
+
+    loss: str
+    runs: Mapping[int, Mapping[str, Any]]
+
+    def scores(self, key: str, part: str = "test") -> dict[int, float]:
+        """A score of each seed, where it is recorded."""
+        found = {seed: run[part].get(key) for seed, run in self.runs.items()}
+        return {seed: float(value) for seed, value in found.items() if value is not None}
+
+    def counts(self, types: list[str]) -> dict[int, NDArray[Any]]:
+        """The counts `(n_docs, n_types, 3)` of each seed's test set, its columns being `types`."""
+        arrays = {}
+        for seed, run in self.runs.items():
+            if "test_counts" in run:
+                own: Counts = unpack(run["test_counts"])
+                array = numpy.zeros((len(own.array), len(types), 3), dtype="int64")
+                for i, label in enumerate(own.types):
+                    array[:, types.index(label)] = own.array[:, i]
+                arrays[seed] = array
+        return arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """All runs on one data set.
+
+    scores: the keys of the scores to show, the main one first.
+    types: the labels, those that are most frequent in the training data first.
+    train_counts: how often each is gold there.
+    """
+
+    dataset: str
+    baseline: str
+    scores: list[str]
+    types: list[str]
+    train_counts: Mapping[str, int]
+    series: Mapping[str, Series]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there are runs of the baseline."""
+        return self.baseline in self.series
+
+    def rare_types(self) -> list[str]:
+        """The half of the types with fewer training examples."""
+        known = [label for label in self.types if self.train_counts.get(label)]
+        return known[(len(known) + 1) // 2 :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """All that a folder of results holds, in the order of the matrix."""
+
+    name: str
+    baseline: str
+    tables: Mapping[str, Table]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_folder(folder: Path) -> Records:
+    """Read a folder of results. RAISES: FileNotFoundError, ValueError."""
+    index = folder / INDEX
+    if not index.is_file():
+        raise FileNotFoundError(f"{folder}: has no {INDEX}: no results of `spacy dice compare`")
+    matrix = json.loads(index.read_text(encoding="utf8"))
+    failed: dict[str, str] = {}
+    runs: dict[str, dict[str, dict[int, Any]]] = {name: {} for name in matrix["datasets"]}
+    for record in read_records(folder):
+        dataset, loss, seed = record["dataset"], record["loss"], record["seed"]
+        if "error" in record:
+            failed[f"{dataset} / {loss} / seed {seed}"] = record["error"]
+        else:
+            runs.setdefault(dataset, {}).setdefault(loss, {})[seed] = record
+    tables = {
+        dataset: _table(dataset, matrix["baseline"], matrix["losses"], by_loss)
+        for dataset, by_loss in runs.items()
+        if by_loss
+    }
+    if not tables and not failed:
+        refuse(str(folder), "holds no runs yet")
+    return Records(name=matrix["name"], baseline=matrix["baseline"], tables=tables, failed=failed)
+
+
+def _table(
+    dataset: str, baseline: str, order: list[str], by_loss: Mapping[str, dict[int, Any]]
+) -> Table:
+    losses = [name for name in order if name in by_loss]
+    losses += sorted(set(by_loss) - set(losses))
+    every = [run for loss in losses for run in by_loss[loss].values()]
+    train = every[0].get("train_counts", {})
+    types = {label for run in every for label in run.get("test_counts", {}).get("types", ())}
+    return Table(
+        dataset=dataset,
+        baseline=baseline,
+        scores=list(every[0]["scores"]),
+        types=sorted(types, key=lambda label: (-train.get(label, 0), label)),
+        train_counts=train,
+        series={
+            loss: Series(loss=loss, runs=dict(sorted(by_loss[loss].items()))) for loss in losses
+        },
+    )

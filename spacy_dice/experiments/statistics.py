@@ -1,0 +1,241 @@
+"""How sure the differences between losses are.
+
+Two things make a difference uncertain, and each test sees what it can:
+
+* the seeds: means and differences, paired by seed, have Student's t intervals and tests;
+* the test documents: differences have bootstrap intervals over documents *and* seeds, both drawn
+  anew, with the same documents for both losses.
+
+p-values are corrected for the number of losses after Holm. A difference is called significant only
+if the corrected test says so and the bootstrap interval leaves out zero.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy
+from numpy.typing import NDArray
+from scipy import stats
+
+from .records import Records, Series, Table
+
+LEVEL = 0.95
+RESAMPLES = 2000
+# Scores that can be computed again from counts, and how. Others have no bootstrap over documents.
+_MICRO = ("ents_f", "tag_acc", "cats_micro_f", "spans_sc_f")
+_MACRO = ("tag_macro_f", "cats_macro_f")
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds and its confidence interval, None for a single seed."""
+
+    mean: float
+    interval: Interval | None
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A loss minus the baseline, over the seeds that both have.
+
+    interval: Student's t, over seeds. p: of the paired t-test; `p_holm`, corrected.
+    bootstrap: the interval over documents and seeds. None where it cannot be known.
+    """
+
+    mean: float
+    n: int
+    interval: Interval | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    bootstrap: Interval | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether both tests say that there is a difference."""
+        if self.p_holm is None or self.p_holm >= 1 - LEVEL:
+            return False
+        return self.bootstrap is None or self.bootstrap[0] > 0 or self.bootstrap[1] < 0
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean and t interval.
+
+    >>> estimate([1.0, 2.0, 3.0])
+    Estimate(mean=2.0, interval=(-0.48..., 4.48...), n=3)
+    """
+    array = numpy.asarray(values, dtype="float64")
+    interval = None
+    if len(array) > 1:
+        error = stats.sem(array)
+        half = float(error * stats.t.ppf((1 + LEVEL) / 2, len(array) - 1))
+        interval = (float(array.mean()) - half, float(array.mean()) + half)
+    return Estimate(float(array.mean()), interval, len(array))
+
+
+def paired(loss: Mapping[int, float], baseline: Mapping[int, float]) -> Difference | None:
+    """The difference of scores by seed, with Student's paired test; None without a common seed."""
+    seeds = sorted(set(loss) & set(baseline))
+    if not seeds:
+        return None
+    a, b = (numpy.asarray([scores[seed] for seed in seeds]) for scores in (loss, baseline))
+    found = estimate(a - b)
+    p = None
+    if found.n > 1:
+        # Where all differences are the same there is no variance to compare with.
+        constant = numpy.ptp(a - b) < 1e-12
+        p = float(abs(found.mean) < 1e-12) if constant else float(stats.ttest_rel(a, b).pvalue)
+    return Difference(mean=found.mean, n=found.n, interval=found.interval, p=p)
+
+
+def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    """How a score is computed from counts `(…, n_types, 3)`, or None."""
+    if key in _MICRO:
+        return micro_f
+    return macro_f if key in _MACRO else None
+
+
+def micro_f(counts: NDArray[Any]) -> NDArray[Any]:
+    """F1 of all types together. Where every token has one gold tag and one guess: accuracy."""
+    return _f(counts.sum(axis=-2))
+
+
+def macro_f(counts: NDArray[Any]) -> NDArray[Any]:
+    """The mean of the F1 of the types that are there, gold or predicted."""
+    there = counts.sum(axis=-1) > 0
+    return _f(counts).sum(axis=-1) / numpy.maximum(there.sum(axis=-1), 1)
+
+
+def _f(counts: NDArray[Any]) -> NDArray[Any]:
+    tp, fp, fn = numpy.moveaxis(counts, -1, 0)
+    return 2 * tp / numpy.maximum(2 * tp + fp + fn, 1)
+
+
+def bootstrap(
+    loss: Mapping[int, NDArray[Any]],
+    baseline: Mapping[int, NDArray[Any]],
+    score: Callable[[NDArray[Any]], NDArray[Any]],
+    *,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """The interval of a difference over documents and seeds.
+
+    loss, baseline: counts `(n_docs, n_types, 3)` by seed. The seeds that both have are taken; of
+        a single one, only documents are drawn.
+    """
+    seeds = sorted(set(loss) & set(baseline))
+    pairs = [[numpy.asarray(counts[seed]) for seed in seeds] for counts in (loss, baseline)]
+    n_docs, n_types, _ = pairs[0][0].shape
+    flat = [[a.reshape(n_docs, -1).astype("float64") for a in arrays] for arrays in pairs]
+
+    def statistic(
+        docs: NDArray[Any], chosen: NDArray[Any] | None = None, axis: int = -1
+    ) -> NDArray[Any]:
+        # How often each document was drawn: then the counts of all resamples are one product.
+        drawn = numpy.stack(
+            [numpy.bincount(row, minlength=n_docs) for row in numpy.atleast_2d(docs).astype(int)]
+        )
+        first, second = (
+            numpy.stack(
+                [score((drawn @ array).reshape(-1, n_types, 3)) for array in arrays], axis=1
+            )
+            for arrays in flat
+        )
+        if chosen is None:
+            return (first - second).mean(axis=1)
+        chosen = numpy.atleast_2d(chosen).astype(int)
+        return numpy.take_along_axis(first - second, chosen, axis=1).mean(axis=1)
+
+    samples = [numpy.arange(n_docs)] + [numpy.arange(len(seeds))] * (len(seeds) > 1)
+    result = stats.bootstrap(
+        samples,
+        statistic,
+        vectorized=True,
+        axis=-1,
+        n_resamples=resamples,
+        batch=250,
+        confidence_level=LEVEL,
+        method="percentile",
+        random_state=numpy.random.default_rng(0),
+    )
+    low, high = result.confidence_interval
+    return float(low), float(high)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected after Holm.
+
+    RAISES: ModuleNotFoundError if there is something to correct, but statsmodels is not installed.
+    """
+    if len(p_values) < 2:
+        return list(p_values)
+    try:
+        from statsmodels.stats.multitest import multipletests
+    except ModuleNotFoundError as error:
+        message = "Holm's correction needs `pip install 'spacy-dice[report]'`"
+        raise ModuleNotFoundError(message) from error
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+
+def differences(table: Table, key: str) -> dict[str, Difference]:
+    """Each loss against the baseline of a data set, in one score of the test set."""
+    if not table.has_baseline:
+        return {}
+    baseline = table.series[table.baseline]
+    found: dict[str, Difference] = {}
+    for loss, series in table.series.items():
+        difference = paired(series.scores(key), baseline.scores(key))
+        if loss != table.baseline and difference is not None:
+            found[loss] = replace(difference, bootstrap=_bootstrap(table, series, baseline, key))
+    return _corrected(found)
+
+
+def overall(records: Records) -> dict[str, Difference]:
+    """Each loss against the baseline, in the main scores' mean over all data sets.
+
+    Only losses that were run on all data sets that the baseline was run on.
+    """
+    tables = [table for table in records.tables.values() if table.has_baseline]
+    found: dict[str, Difference] = {}
+    for loss in dict.fromkeys(name for table in tables for name in table.series):
+        if loss == records.baseline or not all(loss in table.series for table in tables):
+            continue
+        means = [
+            _mean_scores([table.series[name].scores(table.scores[0]) for table in tables])
+            for name in (loss, records.baseline)
+        ]
+        difference = paired(*means)
+        if difference is not None:
+            found[loss] = difference
+    return _corrected(found)
+
+
+def _mean_scores(scores: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    seeds = set.intersection(*(set(by_seed) for by_seed in scores))
+    return {seed: float(numpy.mean([by_seed[seed] for by_seed in scores])) for seed in seeds}
+
+
+def _corrected(found: dict[str, Difference]) -> dict[str, Difference]:
+    tested = {name: d.p for name, d in found.items() if d.p is not None}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return {name: replace(d, p_holm=corrected.get(name)) for name, d in found.items()}
+
+
+def _bootstrap(table: Table, series: Series, baseline: Series, key: str) -> Interval | None:
+    score = score_of_counts(key)
+    if score is None:
+        return None
+    arrays = series.counts(table.types), baseline.counts(table.types)
+    seeds = set(arrays[0]) & set(arrays[1])
+    for each, counts in zip((series, baseline), arrays, strict=True):
+        recorded = each.scores(key)
+        for seed in seeds:
+            # Counts that do not give the score are of something else than the score.
+            if abs(float(score(counts[seed].sum(axis=0))) - recorded.get(seed, -1.0)) > 1e-4:
+                return None
+    if not seeds or len({counts[seed].shape for counts in arrays for seed in seeds}) != 1:
+        return None
+    return bootstrap(arrays[0], arrays[1], score)

@@ -1,0 +1,227 @@
+"""The tables of a report, as data: the same rows become Markdown and HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from . import wording
+from .records import Records, Series, Table
+from .statistics import Difference, differences, estimate, macro_f, micro_f, overall
+from .wording import NONE, name_of_score, percent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table: its title, its columns, its rows of text, and what to know about it."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """The table, and the note under it."""
+        lines = [self.header, ["---", *("---:" for _ in self.header[1:])], *self.rows]
+        text = "\n".join("| " + " | ".join(map(_escape, line)) + " |" for line in lines)
+        return f"{text}\n\n{self.note}\n" if self.note else f"{text}\n"
+
+
+class Analysis:
+    """Records with all differences that the tables show; each is computed once."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.by_score: dict[tuple[str, str], dict[str, Difference]] = {
+            (table.dataset, key): differences(table, key)
+            for table in records.tables.values()
+            for key in table.scores
+        }
+        self.overall = overall(records)
+
+    def overview(self) -> Sheet:
+        """The test scores of each loss on each data set: the table for a README."""
+        records = self.records
+        columns = [(table, key) for table in records.tables.values() for key in table.scores]
+        losses = dict.fromkeys(loss for table in records.tables.values() for loss in table.series)
+        rows = []
+        for loss in losses:
+            row = [loss]
+            for table, key in columns:
+                found = _scores(table, loss, key)
+                text = wording.mean_with_margin(estimate(found)) if found else NONE
+                delta = self.by_score[table.dataset, key].get(loss)
+                row.append(f"{text} ({wording.difference(delta)})" if delta else text)
+            rows.append(row)
+        return Sheet(
+            title="Overview",
+            header=["loss", *(f"{t.dataset}, {name_of_score(key)}" for t, key in columns)],
+            rows=rows,
+            note=self._note(),
+        )
+
+    def _note(self) -> str:
+        runs = {len(s.runs) for t in self.records.tables.values() for s in t.series.values()}
+        seeds = f"{min(runs)}" if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+        if runs == {1}:
+            return (
+                f"Test scores in %, one seed; in brackets the difference from "
+                f"{self.records.baseline}. One seed says little about a difference."
+            )
+        return (
+            f"Test scores in %, mean of {seeds} seeds ± half of the 95 % interval over seeds; in "
+            f"brackets the difference from {self.records.baseline}. *: significant (paired t-test "
+            "over seeds, Holm-corrected for the number of losses, p < .05; and zero is outside the "
+            "95 % bootstrap interval over test documents and seeds)."
+        )
+
+    def across(self) -> Sheet | None:
+        """Each loss in the mean over all data sets; None for a single data set."""
+        tables = [table for table in self.records.tables.values() if table.has_baseline]
+        if len(tables) < 2 or not self.overall:
+            return None
+        rows = []
+        for loss, found in self.overall.items():
+            deltas = [self.by_score[t.dataset, t.scores[0]].get(loss) for t in tables]
+            better = sum(d is not None and d.mean > 0 for d in deltas)
+            rows.append(
+                [
+                    loss,
+                    wording.difference(found),
+                    wording.interval(found.interval),
+                    wording.p_value(found.p_holm),
+                    f"{better} of {len(tables)}",
+                    f"{sum(d is not None and d.significant and d.mean > 0 for d in deltas)}",
+                    f"{sum(d is not None and d.significant and d.mean < 0 for d in deltas)}",
+                ]
+            )
+        baseline = self.records.baseline
+        return Sheet(
+            title="All data sets",
+            header=[
+                "loss",
+                f"difference from {baseline}",
+                "95 % interval (seeds)",
+                "p (Holm)",
+                "data sets better",
+                "significantly better",
+                "significantly worse",
+            ],
+            rows=rows,
+            note="The mean of the main scores of all data sets, paired by seed; in points.",
+        )
+
+    def scores(self, table: Table) -> Sheet:
+        """A data set's losses: each score, its difference and how sure that is."""
+        header = ["loss", "seeds"]
+        for key in table.scores:
+            name = name_of_score(key)
+            header += [f"{name}, dev", f"{name}, test", "difference", "95 % interval", "p (Holm)"]
+        rows = []
+        for loss, series in table.series.items():
+            row = [loss, str(len(series.runs))]
+            for key in table.scores:
+                dev = list(series.scores(key, "dev").values())
+                test = _scores(table, loss, key)
+                delta = self.by_score[table.dataset, key].get(loss)
+                sure = (delta.bootstrap or delta.interval) if delta else None
+                row += [
+                    percent(float(numpy.mean(dev))) if dev else NONE,
+                    wording.mean_with_margin(estimate(test)) if test else NONE,
+                    wording.difference(delta),
+                    wording.interval(sure),
+                    wording.p_value(delta.p_holm) if delta else NONE,
+                ]
+            rows.append(row)
+        return Sheet(
+            title="Scores",
+            header=header,
+            rows=rows,
+            note=f"In %. The difference is from {table.baseline} on the test set, paired by seed; "
+            "its interval is over test documents and seeds (bootstrap), and over seeds alone where "
+            "a score has no counts. The dev score of a calibrated row is cross-fitted.",
+        )
+
+    def rare(self, table: Table) -> Sheet | None:
+        """Precision, recall and F1 over all types, and F1 of rare and of frequent types."""
+        rare = [table.types.index(label) for label in table.rare_types()]
+        if not rare:
+            return None
+        frequent = [i for i in range(len(table.types)) if i not in rare]
+        rows = []
+        for loss, series in table.series.items():
+            totals = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
+            if not totals:
+                continue
+            tp, fp, fn = numpy.mean([total.sum(axis=0) for total in totals], axis=0)
+            rows.append(
+                [
+                    loss,
+                    percent(tp / max(tp + fp, 1)),
+                    percent(tp / max(tp + fn, 1)),
+                    _mean([micro_f(total) for total in totals]),
+                    _mean([macro_f(total) for total in totals]),
+                    _mean([micro_f(total[frequent]) for total in totals]),
+                    _mean([micro_f(total[rare]) for total in totals]),
+                ]
+            )
+        names = table.rare_types()
+        return Sheet(
+            title="Rare and frequent types",
+            header=[
+                "loss",
+                "precision",
+                "recall",
+                "micro F1",
+                "macro F1",
+                f"F1, {len(frequent)} frequent types",
+                f"F1, {len(rare)} rare types",
+            ],
+            rows=rows,
+            note="Test set, mean over seeds, in %. Rare is the half of the types with fewer "
+            f"training examples: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}.",
+        )
+
+    def types(self, table: Table) -> Sheet | None:
+        """Precision, recall and F1 of each type."""
+        if not table.types:
+            return None
+        arrays = {
+            loss: [counts.sum(axis=0) for counts in series.counts(table.types).values()]
+            for loss, series in table.series.items()
+        }
+        rows = []
+        for i, label in enumerate(table.types):
+            row = [label, str(table.train_counts.get(label, 0))]
+            for totals in arrays.values():
+                row.append(_prf([total[i] for total in totals]) if totals else NONE)
+            rows.append(row)
+        return Sheet(
+            title="Types",
+            header=["type", "in training", *arrays],
+            rows=rows,
+            note="Precision / recall / F1 on the test set, mean over seeds, in %.",
+        )
+
+
+def _scores(table: Table, loss: str, key: str) -> list[float]:
+    series: Series | None = table.series.get(loss)
+    return list(series.scores(key).values()) if series else []
+
+
+def _mean(values: Sequence[object]) -> str:
+    return percent(float(numpy.mean(numpy.asarray(values, dtype="float64"))))
+
+
+def _prf(totals: Sequence[object]) -> str:
+    scores = []
+    for total in totals:
+        tp, fp, fn = numpy.asarray(total, dtype="float64")
+        scores.append(
+            [tp / max(tp + fp, 1), tp / max(tp + fn, 1), 2 * tp / max(2 * tp + fp + fn, 1)]
+        )
+    return " / ".join(f"{100 * value:.0f}" for value in numpy.mean(scores, axis=0))
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
