@@ -202,6 +202,25 @@ def test_the_default_raises_the_soft_f1_score_of_what_it_is_fitted_to():
     assert scores[0] + 0.05 < scores[1] < scores[2]
 
 
+@pytest.mark.parametrize("settings", [{}, {"class_weight": {"ham": 2.0}}, {"loss": "dsc"}])
+def test_the_positive_class_may_be_the_first(settings):
+    X, codes = binary()
+    swapped = numpy.array(["spam", "ham"])[codes]  # the rare class, ham, sorts first
+    model = SoftF1Classifier(pos_label="ham", **settings).fit(X, swapped)
+    if "class_weight" in settings:
+        settings = {"class_weight": {1: 2.0}}
+    second = SoftF1Classifier(**settings).fit(X, codes)
+    numpy.testing.assert_array_equal(model.coef_, -second.coef_)
+    numpy.testing.assert_array_equal(model.predict(X) == "ham", second.predict(X) == 1)
+    numpy.testing.assert_allclose(model.predict_proba(X), second.predict_proba(X)[:, ::-1])
+    for part in (model, second):
+        part.partial_fit(X[:50], swapped[:50] if part is model else codes[:50])
+    numpy.testing.assert_allclose(model.coef_, -second.coef_)
+    model.set_params(warm_start=True).fit(X, swapped)
+    second.set_params(warm_start=True).fit(X, codes)
+    numpy.testing.assert_allclose(model.coef_, -second.coef_)
+
+
 def test_beta_trades_precision_for_recall():
     X, y = binary()
     recalls = []
@@ -293,6 +312,7 @@ BAD = [
     ({"C": 0}, Y, "C == 0, must be > 0"),
     ({"ce_weight": -1}, Y, "ce_weight == -1, must be >= 0"),
     ({"alpha": -0.5}, Y, r"alpha == -0\.5, must be >= 0"),
+    ({"pos_label": 2}, Y, r"pos_label=2 is not a valid label.*\[0, 1\]"),
     ({"max_iter": 0}, Y, "max_iter == 0, must be >= 1"),
     ({"class_weight": [{0: 1}]}, numpy.stack([Y, 1 - Y], axis=1), "dict for each of 2 labels"),
     ({}, numpy.zeros(20), "only one class: 0"),

@@ -22,8 +22,8 @@ _ROUGH = 100
 class SoftF1Classifier(ClassifierMixin, BaseEstimator):
     r"""Logistic regression with an F1-oriented loss: ``C (L + ce_weight CE) + 1/2 |coef|^2``.
 
-    For binary targets (the second class is the positive one), multiclass (softmax), and multilabel
-    indicators. `X` is dense or sparse (CSR is not copied).
+    For binary targets, multiclass (softmax), and multilabel indicators. `X` is dense or sparse (CSR
+    is not copied).
 
     loss: `"tversky"`, `"dice"`, `"dsc"`, `"focal"` or `"ce"`; see `spacy_dice.functional`.
     alpha, beta: of `"tversky"`, the weights of false positives and false negatives; a half for both
@@ -31,6 +31,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         for the latter.
     smooth, reduction: of the Dice family. focus: of `"focal"`.
     ce_weight: the total is ``loss + ce_weight * CE``. 0 is the bare loss.
+    pos_label: of binary targets, the class whose F-score the loss is about; None is the second one.
     C: > 0, the inverse of the strength of the L2 penalty, as in
         `sklearn.linear_model.LogisticRegression`, which ``loss="ce"`` equals.
     class_weight: None, `"balanced"`, or a dict of weights by class. For multilabel targets weights
@@ -68,6 +69,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         focus: float = 2.0,
         reduction: str = "batch",
         ce_weight: float = 1.0,
+        pos_label: Any = None,
         C: float = 1.0,
         class_weight: Any = None,
         fit_intercept: bool = True,
@@ -83,6 +85,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         self.focus = focus
         self.reduction = reduction
         self.ce_weight = ce_weight
+        self.pos_label = pos_label
         self.C = C
         self.class_weight = class_weight
         self.fit_intercept = fit_intercept
@@ -186,6 +189,11 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         return not self._multilabel and len(self.classes_) == 2
 
     @property
+    def _positive(self) -> int:
+        """The place of the class that binary targets are trained on."""
+        return 0 if self.pos_label is not None and self.classes_[0] == self.pos_label else 1
+
+    @property
     def _activation(self) -> Activation:
         return "sigmoid" if self._multilabel or self._is_binary else "softmax"
 
@@ -242,6 +250,11 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
                 f"This solver needs samples of at least 2 classes in the data, but the data "
                 f"contains only one class: {self.classes_.tolist()[0]!r}"
             )
+        known = self.classes_.tolist()
+        if self._is_binary and self.pos_label is not None and self.pos_label not in known:
+            raise ValueError(
+                f"pos_label={self.pos_label!r} is not a valid label. It should be one of {known}"
+            )
 
     def _targets(self, y: Any) -> Any:
         """Targets `(n, 1)` for binary labels, else `(n, c)`."""
@@ -259,7 +272,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
                 f"{listed(unknown)}"
             )
         table = (y[:, None] == self.classes_).astype(numpy.float64)
-        return table[:, 1:] if self._is_binary else table
+        return table[:, [self._positive]] if self._is_binary else table
 
     def _weights(self, targets: Any, sample_weight: Any) -> Any:
         """Weights of rows `(n,)`; of cells for multilabel targets with class weights."""
@@ -270,8 +283,11 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         if class_weight is None:
             return weights
         if not self._multilabel:
-            table = numpy.hstack([1 - targets, targets]) if self._is_binary else targets
-            return weights * (table @ _weights_of(class_weight, self.classes_, weights @ table))
+            table, classes = targets, self.classes_
+            if self._is_binary:
+                table = numpy.hstack([1 - targets, targets])
+                classes = classes[[1 - self._positive, self._positive]]
+            return weights * (table @ _weights_of(class_weight, classes, weights @ table))
         settings = (
             class_weight if isinstance(class_weight, list) else [class_weight] * len(self.classes_)
         )
@@ -299,19 +315,21 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         start: Any,
     ) -> None:
         targets = self._targets(y)
+        # Coefficients are those of the second class, whichever one is trained on.
+        sign = -1 if self._is_binary and self._positive == 0 else 1
         objective = LinearObjective(
             X,
             targets,
             self._weights(targets, sample_weight),
             activation=self._activation,
             terms=[(LOSSES["ce"][0], 1.0, {})],
-            center=center,
+            center=sign * center,
             precision=precision / self.C,
         )
         stages = [self._terms()] if self.loss != "ce" else []
         if start is None or not stages:
             stages.insert(0, objective.terms)
-        params, n_iter = center if start is None else start, 0
+        params, n_iter = center if start is None else sign * start, 0
         for objective.terms in stages:
             params, more = descend(
                 objective,
@@ -321,12 +339,12 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
                 owner=type(self).__name__,
             )
             n_iter += more
-        n_features = X.shape[1]
+        factor = self.C * sum(factor for _, factor, _ in objective.terms)
+        self._precision = precision + factor * objective.curvature(params.ravel())
+        params, n_features = sign * params, X.shape[1]
         self.coef_ = params[:, :n_features].copy()
         self.intercept_ = params[:, -1].copy() if self.fit_intercept else numpy.zeros(len(params))
         self.n_iter_ = numpy.array([max(n_iter, 1)], dtype=numpy.int32)
-        factor = self.C * sum(factor for _, factor, _ in objective.terms)
-        self._precision = precision + factor * objective.curvature(params.ravel())
 
     def _terms(self) -> list[tuple[Any, float, dict[str, Any]]]:
         loss, names = LOSSES[self.loss]
