@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "scorers": {"_validation"},
     "corpora": {"_validation"},
     "metrics": {"_validation", "functional"},
-    "estimators": {"_validation", "functional", "metrics", "losses"},
+    "estimators": {"_validation", "functional", "metrics", "losses", "callbacks"},
     "experiments": None,  # everything but the command line
     "cli": None,
 }
