@@ -63,7 +63,7 @@ class Calibration:
             lines.append(f"  {name:14}{values}")
         offsets = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
         lines.append(f"  offsets       {offsets or 'none: no change is better'}")
-        if self.gain <= 0:
+        if self.offsets and self.gain <= 0:
             lines.append(
                 "  Cross-fitted there is no gain: on other texts these offsets may not help."
             )
@@ -122,7 +122,7 @@ def calibrate(
 
 
 def calibrate_pipeline(
-    model: str, dev: Path, output: Path, component: str | None = None, *, folds: int = FOLDS
+    model: str, dev: Path | str, output: Path, component: str | None = None, *, folds: int = FOLDS
 ) -> Calibration:
     """Calibrate a pipeline on disk or an installed one, and write the result to a new folder.
 
@@ -134,7 +134,7 @@ def calibrate_pipeline(
     """
     if output.exists():
         raise FileExistsError(f"{output}: exists already")
-    if not dev.is_file():
+    if not Path(dev).is_file():
         raise FileNotFoundError(f"{dev}: there is no such file")
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def make_config(dataset: Dataset, row: Row) -> Config:
     # Factories are found once there is a pipeline.
     nlp = spacy.blank(config["nlp"]["lang"])
     if not nlp.has_factory(factory) or "loss" not in nlp.get_factory_meta(factory).default_config:
-        known = [name for name in nlp.factory_names if name.startswith("dice_")]
+        installed = entry_points(group="spacy_factories").names
+        known = [name for name in installed if name.startswith("dice_")]
         refuse(
             owner,
             f"the factory of the component {name!r} in {path} must be one with a loss "

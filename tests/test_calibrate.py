@@ -1,0 +1,195 @@
+"""Offsets on the decisions of trained pipelines."""
+
+import hashlib
+
+import numpy
+import pytest
+import spacy
+from small_matrix import ROOT, SMALL, make_docs, write_corpora
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
+from spacy.util import load_config
+
+from spacy_dice.experiments import decisions
+from spacy_dice.experiments.calibrate import calibrate, calibrate_pipeline
+from spacy_dice.experiments.training import annotated
+
+# Too few steps for a tagger to know all tags; NER knows its entities, see `saved`.
+STEPS = {"ner": 10, "tagger": 3}
+
+
+def train(name, steps=None, *, factory=None, **overrides):
+    """A small pipeline with a stock component unless another factory is named."""
+    config = load_config(ROOT / "configs" / f"{name}.cfg", overrides={**SMALL, **overrides})
+    component = config["components"][name]
+    component["factory"] = factory or name
+    del component["loss"]
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in make_docs(nlp.vocab)]
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(steps or STEPS[name]):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    return write_corpora(tmp_path_factory.mktemp("corpora"))
+
+
+@pytest.fixture(scope="module", params=["ner", "tagger", "dice_ner", "dice_tagger"])
+def saved(request, tmp_path_factory):
+    """A pipeline on disk, and the name of its component."""
+    spacy.util.fix_random_seed(0)
+    factory = request.param
+    name = factory.removeprefix("dice_")
+    path = tmp_path_factory.mktemp("pipeline") / "model"
+    nlp = train(name, factory=factory)
+    if name == "ner":
+        # One that knows its entities, but does not dare any more.
+        pipe, docs = nlp.get_pipe(name), make_docs(nlp.vocab)
+        while all(doc.ents for doc in nlp.pipe(doc.text for doc in docs)):
+            decisions.shift(pipe, {"O": 1.0})
+    nlp.to_disk(path)
+    return path, name
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_calibrated_pipeline(saved, corpora, tmp_path):
+    path, name = saved
+    before = digests(path)
+    output = tmp_path / "deeper" / "calibrated"
+    found = calibrate_pipeline(str(path), corpora["dev"], output)
+    assert found.component == name
+    assert found.offsets
+    assert found.after[found.metric] > found.before[found.metric]
+    assert found.after[found.metric] >= found.crossfitted[found.metric]
+    assert found.gain == found.crossfitted[found.metric] - found.before[found.metric]
+    # The input is what it was; the output differs from it in the weights of the component alone.
+    assert digests(path) == before
+    assert {file for file, digest in digests(output).items() if before[file] != digest} == {
+        f"{name}/model"
+    }
+    assert set(digests(output)) == set(before)
+    assert [item.name for item in output.parent.iterdir()] == ["calibrated"]
+    # Loaded again, it scores what was promised.
+    nlp = spacy.load(output)
+    examples = annotated(nlp, Corpus(corpora["dev"])(nlp))
+    scores = nlp.get_pipe(name).score(examples)
+    key = "ents_f" if name == "ner" else "tag_acc"
+    assert scores[key] == pytest.approx(found.after[key])
+
+
+def test_only_the_bias_changes_and_by_the_offsets(saved, corpora, tmp_path):
+    path, name = saved
+    found = calibrate_pipeline(str(path), corpora["dev"], tmp_path / "out")
+    layers = []
+    for folder in (path, tmp_path / "out"):
+        layer, labels = decisions._output_layer(spacy.load(folder).get_pipe(name))
+        layers.append((layer.get_param("W"), layer.get_param("b")))
+    numpy.testing.assert_array_equal(layers[0][0], layers[1][0])
+    expected = [found.offsets.get(label, 0.0) for label in labels]
+    numpy.testing.assert_allclose(layers[1][1] - layers[0][1], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_ner_without_an_upper_layer(corpora, pieces):
+    spacy.util.fix_random_seed(0)
+    changes = {
+        "components.ner.model.use_upper": False,
+        "components.ner.model.maxout_pieces": pieces,
+    }
+    nlp = train("ner", 3, **changes)
+    docs = list(nlp.pipe(doc.text for doc in make_docs(nlp.vocab, count=3)))
+    pipe = nlp.get_pipe("ner")
+    bias = pipe.model.get_ref("lower").get_param("b").copy()
+    for offset, ents in ((-50.0, True), (50.0, False)):
+        with decisions.shifted(pipe, {"O": offset}):
+            again = [nlp.make_doc(doc.text) for doc in docs]
+            for doc, other in zip(again, docs, strict=True):
+                doc.tensor = other.tensor
+            pipe.set_annotations(again, pipe.predict(again))
+            assert all(bool(doc.ents) is ents for doc in again)
+    numpy.testing.assert_array_equal(pipe.model.get_ref("lower").get_param("b"), bias)
+
+
+def test_macro_f_is_scikit_learns():
+    from sklearn.metrics import f1_score
+
+    random = numpy.random.default_rng(0)
+    gold, guess = random.integers(0, 5, size=(2, 200))
+    expected = f1_score(gold, guess, average="macro")
+    assert decisions._macro_f(gold, guess, 7) == pytest.approx(expected)
+    # A gold tag without a column counts as a type with an F1 of 0.
+    unknown = f1_score(numpy.where(gold == 4, 9, gold), guess, average="macro")
+    found = decisions._macro_f(numpy.where(gold == 4, -1, gold), guess, 7)
+    assert found == pytest.approx(unknown)
+
+
+def test_perfect_pipeline_is_left_alone(corpora):
+    spacy.util.fix_random_seed(0)
+    nlp = train("tagger", 40)
+    bias = decisions._output_layer(nlp.get_pipe("tagger"))[0].get_param("b").copy()
+    found = calibrate(nlp, list(Corpus(corpora["dev"])(nlp)))
+    assert found.before["tag_acc"] == 1.0
+    assert (found.offsets, found.gain) == ({}, 0.0)
+    assert "no change is better" in found.to_text()
+    after = decisions._output_layer(nlp.get_pipe("tagger"))[0].get_param("b")
+    numpy.testing.assert_array_equal(after, bias)
+
+
+def test_cross_fitting_does_not_see_the_document(corpora):
+    """A document alone in its fold is predicted with what is best for the others."""
+    spacy.util.fix_random_seed(0)
+    nlp = train("ner")
+    examples = list(Corpus(corpora["dev"])(nlp))
+    docs = list(nlp.get_pipe("tok2vec").pipe([eg.predicted for eg in examples]))
+    search = decisions.search_of(
+        nlp.get_pipe("ner"), [Example(d, e.reference) for d, e in zip(docs, examples, strict=True)]
+    )
+    everything = numpy.ones(len(examples), dtype=bool)
+    for i in range(3):
+        others = everything.copy()
+        others[i] = False
+        kept = search.counts.copy()
+        best = search.best(others)
+        search.counts[:, i] = 1000
+        assert search.best(others) == best
+        search.counts = kept
+
+
+def test_refusals(saved, corpora, tmp_path):
+    path, name = saved
+    output = tmp_path / "out"
+
+    def refused(error, message, *, model=path, dev=corpora["dev"], output=output, **settings):
+        with pytest.raises(error, match=message):
+            calibrate_pipeline(str(model), dev, output, **settings)
+
+    refused(FileExistsError, "exists already", output=tmp_path)
+    refused(FileNotFoundError, "there is no such file", dev=tmp_path / "no.spacy")
+    refused(OSError, "Can't find model", model=tmp_path / "nothing")
+    refused(ValueError, f"no NER and no tagger 'nerr'.*{name}", component="nerr")
+    nlp = spacy.blank("en")
+    DocBin(docs=[Doc(nlp.vocab, words=["no", "gold"])] * 9).to_disk(tmp_path / "bare.spacy")
+    refused(
+        ValueError, f"gold for the component '{name}' in 0 documents", dev=tmp_path / "bare.spacy"
+    )
+    refused(ValueError, "in 24 documents, but needs it in 25 at least", folds=25)
+    assert not output.exists()
+
+
+def test_pipeline_without_such_a_component(corpora, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "model")
+    with pytest.raises(ValueError, match="there is no NER and no tagger"):
+        calibrate_pipeline(str(tmp_path / "model"), corpora["dev"], tmp_path / "out")

@@ -1,0 +1,95 @@
+"""The command line: `spacy-dice`, and `dice` in spaCy's own."""
+
+import subprocess
+import sys
+
+import pytest
+from small_matrix import write_corpora, write_matrix
+from test_calibrate import train
+from typer.testing import CliRunner
+
+from spacy_dice.cli import app
+
+COMMANDS = ("benchmark", "calibrate", "compare", "convert", "quickstart", "report")
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_commands_of_spacy():
+    """spaCy's command line has the group, and does not load what its commands need."""
+    code = (
+        "import sys, runpy; sys.argv = ['spacy', 'dice', '--help']\n"
+        "try: runpy.run_module('spacy', run_name='__main__')\n"
+        "except SystemExit as exit: assert not exit.code\n"
+        "heavy = {'matplotlib', 'sklearn', 'joblib', 'statsmodels', 'distributed'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *text, heavy = done.stdout.strip().splitlines()
+    assert heavy == "[]"
+    for command in COMMANDS:
+        assert any(command in line for line in text)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command):
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_compare_and_report(tmp_path):
+    matrix = write_matrix(tmp_path, seeds=[0])
+    result = call("compare", matrix, "--output", tmp_path / "out", "--dataset", "tags")
+    assert result.exit_code == 0, result.output
+    assert "2 runs trained, 0 were there already, 0 failed" in result.output
+    # No terminal, no bar.
+    assert "it/s" not in result.output
+    assert "run/s" not in result.output
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- dice-report:small -->\n<!-- /dice-report -->\n", encoding="utf8")
+    result = call("report", tmp_path / "out", "--no-plots", "--readme", readme)
+    assert result.exit_code == 0, result.output
+    assert "| loss | tags, tag accuracy | tags, tag macro F1 |" in result.output
+    assert result.output.strip() in readme.read_text(encoding="utf8")
+
+
+def test_status_of_a_failed_run(tmp_path):
+    bad = {"@losses": "dice.WCE.v1", "class_weights": {"X": 2.0}}
+    matrix = write_matrix(tmp_path, seeds=[0], losses={"CE": "dice.CE.v1", "bad": bad})
+    result = call("compare", matrix, "-o", tmp_path / "out", "--dataset", "tags")
+    assert result.exit_code == 1
+    assert "1 runs trained, 0 were there already, 1 failed" in result.output
+    assert "tags / bad / seed 0: ValueError: dice.WCE.v1" in result.output
+
+
+def test_calibrate(tmp_path):
+    corpora = write_corpora(tmp_path)
+    train("ner").to_disk(tmp_path / "model")
+    arguments = ("calibrate", tmp_path / "model", corpora["dev"], tmp_path / "out")
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "cross-fitted" in result.output
+    assert (tmp_path / "out" / "meta.json").is_file()
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert "exists already" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compare", "no.yml", "-o", "out"), "no.yml: there is no such file"),
+        (("report", "nowhere"), "has no matrix.json"),
+        (("convert", "wnut71", "assets", "out"), "did you mean 'wnut17'?"),
+    ],
+)
+def test_refusals_are_one_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert len(result.output.strip().splitlines()) == 1

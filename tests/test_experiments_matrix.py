@@ -1,0 +1,177 @@
+"""The YAML file of a matrix, and what is refused in it before anything is trained."""
+
+import json
+
+import pytest
+from small_matrix import ROOT, matrix_content, write_matrix
+
+from spacy_dice.experiments.definition import runs_of
+from spacy_dice.experiments.matrix import parse_matrix, read_matrix
+from spacy_dice.experiments.results import differences
+
+
+def parse(content):
+    return parse_matrix(content, name="small", owner="small.yml")
+
+
+def test_shipped_matrices_are_valid():
+    for name in ("compare", "losses"):
+        matrix = read_matrix(ROOT / "configs" / f"{name}.yml")
+        assert matrix.name == name
+        assert matrix.baseline == "CE"
+
+
+def test_all_runs_by_seed_first(tmp_path):
+    runs = runs_of(parse(matrix_content(tmp_path)))
+    assert [run.seed for run in runs] == [0] * 4 + [1] * 4
+    assert len({run.hash for run in runs}) == 8
+    assert str(runs[0].path) == "entities/CE/0.json"
+
+
+def test_rows():
+    block = {"@losses": "dice.DSC.v1", "alpha": 0.5}
+    content = {
+        "seeds": [0],
+        "datasets": {"d": dict.fromkeys(("train", "dev", "test", "config", "component"), "x")},
+        "losses": {
+            "a": "dice.CE.v1",
+            "b": block,
+            "c": {"loss": block, "overrides": {"training.dropout": 0.2}},
+            "a + offset": {"calibrate": "a"},
+        },
+    }
+    rows = parse(content).rows
+    assert rows["a"].block == {"@losses": "dice.CE.v1"}
+    assert rows["b"].block == rows["c"].block == block
+    assert rows["c"].overrides == {"training.dropout": 0.2}
+    assert rows["a + offset"].calibrate == "a"
+
+
+def changed(content, path, value):
+    *parents, last = path.split("/")
+    inner = content
+    for key in parents:
+        inner = inner[key]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sedes", [1], r"no key 'sedes' \(did you mean 'seeds'\?\)"),
+        ("seeds", None, "the key 'seeds' is missing"),
+        ("seeds", [], "seeds must be a list of integers >= 0"),
+        ("seeds", [1, 1], "seeds must differ"),
+        ("seeds", [True], "seeds must be a list of integers >= 0"),
+        ("baseline", "CEE", r"no loss 'CEE' \(did you mean 'CE'\?\)"),
+        ("datasets/entities/tset", "x", r"no key 'tset' \(did you mean 'test'\?\)"),
+        ("datasets/entities/dev", None, "the key 'dev' is missing"),
+        ("datasets/entities/steps", 0, "steps must be an integer > 0, got 0"),
+        ("datasets/entities/losses", ["DCS"], r"no loss 'DCS' \(did you mean 'DSC'\?\)"),
+        ("datasets/entities/overrides", {"dropout": 1}, "'dropout' is not the dotted name"),
+        ("losses/../x", "dice.CE.v1", "a name must be letters"),
+        ("losses/ce", "dice.CE.v1", "'CE' is there twice"),
+        ("losses/DSC", 3, "expected the name of a registered loss"),
+        ("losses/T", {"calibrate": "CEE"}, r"no loss 'CEE' \(did you mean 'CE'\?\)"),
+    ],
+)
+def test_refused_by_the_file_alone(tmp_path, path, value, message):
+    content = matrix_content(tmp_path)
+    if path == "losses/../x":
+        content["losses"]["../x"] = value
+    else:
+        changed(content, path, value)
+    with pytest.raises(ValueError, match=message):
+        parse(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "error", "message"),
+    [
+        (
+            "losses/DSC",
+            "dice.DCS.v1",
+            ValueError,
+            r"no registered loss 'dice.DCS.v1' exists \(did you mean 'dice.DSC.v1'\?\)",
+        ),
+        (
+            "losses/DSC",
+            {"@losses": "dice.DSC.v1", "ce_wieght": 1},
+            ValueError,
+            r"no setting 'ce_wieght' \(did you mean 'ce_weight'\?\)",
+        ),
+        ("losses/DSC", {"@losses": "dice.DSC.v1", "alpha": -1}, ValueError, "alpha must be >= 0"),
+        ("datasets/entities/train", "no.spacy", FileNotFoundError, "no corpus no.spacy"),
+        ("datasets/entities/config", "no.cfg", FileNotFoundError, "config: no.cfg"),
+        (
+            "datasets/entities/component",
+            "nre",
+            ValueError,
+            r"no component 'nre' \(did you mean 'ner'\?\)",
+        ),
+        (
+            "datasets/entities/component",
+            "tok2vec",
+            ValueError,
+            "must be one with a loss .*'dice_ner'.*, got 'tok2vec'",
+        ),
+        (
+            "datasets/entities/scores",
+            ["ent_f"],
+            ValueError,
+            r"no score 'ent_f' \(did you mean 'ents_f'\?\)",
+        ),
+    ],
+)
+def test_refused_before_training(tmp_path, path, value, error, message):
+    content = changed(matrix_content(tmp_path), path, value)
+    with pytest.raises(error, match=message):
+        runs_of(parse(content))
+
+
+def test_no_yaml(tmp_path):
+    path = tmp_path / "m.yml"
+    path.write_text("a: [", encoding="utf8")
+    with pytest.raises(ValueError, match="is not valid YAML"):
+        read_matrix(path)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        read_matrix(tmp_path / "other.yml")
+
+
+def test_select(tmp_path):
+    matrix = read_matrix(write_matrix(tmp_path))
+    part = matrix.select(["tags"], ["DSC"], [1])
+    assert (list(part.datasets), list(part.rows), part.seeds) == (["tags"], ["DSC"], (1,))
+    assert matrix.select() == matrix
+    with pytest.raises(ValueError, match=r"no data set 'tag' \(did you mean 'tags'\?\)"):
+        matrix.select(["tag"])
+    with pytest.raises(ValueError, match="no seed 7"):
+        matrix.select(seeds=[7])
+
+
+def test_definition_depends_on_all_that_is_trained(tmp_path):
+    def definition(**changes):
+        return runs_of(parse(matrix_content(tmp_path, **changes)))[0].definition
+
+    same = definition()
+    assert definition(seeds=[0, 1, 2]) == same
+    assert definition(losses={"CE": {"@losses": "dice.CE.v1", "label_smoothing": 0.0}}) == same
+    assert definition(steps=7) == {**same, "steps": 7}
+    assert definition(losses={"CE": "dice.DL.v1"})["loss"] != same["loss"]
+    json.dumps(same)
+
+
+def test_what_differs_in_two_definitions():
+    old = {"steps": 5, "loss": {"@losses": "dice.DSC.v1", "alpha": 1.0}}
+    assert differences(old, old, {}) == []
+    assert differences(old, {**old, "steps": 6}, {}) == ["steps (5, now 6)"]
+    changed_default = {**old, "loss": {"@losses": "dice.DSC.v1", "alpha": 0.5}}
+    assert differences(old, changed_default, {}) == ["loss.alpha (1.0, now 0.5)"]
+    # A setting that did not exist then, and that is not used now.
+    new_setting = {**old, "loss": {**old["loss"], "decay": 0.9}}
+    assert differences(old, new_setting, {}) == []
+    assert differences(old, new_setting, {"decay": 0.9}) == ["loss.decay (None, now 0.9)"]

@@ -1,0 +1,246 @@
+"""Runs of a matrix: recorded whole, resumed after a kill, and failing one by one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from small_matrix import matrix_content, write_matrix
+
+from spacy_dice.experiments import runner
+from spacy_dice.experiments.definition import runs_of
+from spacy_dice.experiments.evaluation import unpack
+from spacy_dice.experiments.matrix import parse_matrix, read_matrix
+from spacy_dice.experiments.pools import local_pool
+from spacy_dice.experiments.runner import compare
+from spacy_dice.experiments.training import Job
+
+
+def read_all(output):
+    """All records, without what differs from time to time."""
+    records = {}
+    for path in sorted(output.glob("*/*/*.json")):
+        record = json.loads(path.read_text(encoding="utf8"))
+        for key in ("wall_seconds", "peak_memory_mb", "versions"):
+            assert record.pop(key)
+        records[str(path.relative_to(output))] = record
+    return records
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A matrix that ran through without a break: its YAML file and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    path = write_matrix(
+        folder,
+        losses={"CE": "dice.CE.v1", "DSC": "dice.DSC.v1", "CE + offset": {"calibrate": "CE"}},
+    )
+    summary = compare(read_matrix(path), folder / "out")
+    assert (summary.trained, summary.found, summary.failed) == (12, 0, {})
+    return path, folder / "out"
+
+
+def test_what_a_record_holds(whole):
+    records = read_all(whole[1])
+    assert len(records) == 12
+    record = records["entities/CE/1.json"]
+    assert (record["dataset"], record["loss"], record["seed"]) == ("entities", "CE", 1)
+    assert record["definition"]["steps"] == 6
+    assert record["scores"] == ["ents_f"]
+    assert set(record["dev"]["ents_per_type"]) == {"CITY", "FRUIT"}
+    assert [step for step, _ in record["curve"]] == [0, 3, 6]
+    assert record["train_counts"] == {"CITY": 8, "FRUIT": 24}
+    assert records["tags/DSC/0.json"]["scores"] == ["tag_acc", "tag_macro_f"]
+
+
+@pytest.mark.parametrize("name", ["entities/CE/0.json", "entities/CE + offset/0.json"])
+def test_counts_give_spacys_scores(whole, name):
+    record = read_all(whole[1])[name]
+    tp, fp, fn = unpack(record["test_counts"]).array.sum(axis=(0, 1))
+    assert 2 * tp / max(2 * tp + fp + fn, 1) == pytest.approx(record["test"]["ents_f"], abs=1e-5)
+    assert tp + fn == 32
+
+
+def test_counts_of_tags_give_the_accuracy(whole):
+    record = read_all(whole[1])["tags/CE/0.json"]
+    counts = unpack(record["test_counts"])
+    tp, fp, _ = counts.array.sum(axis=(0, 1))
+    assert tp / (tp + fp) == pytest.approx(record["test"]["tag_acc"], abs=1e-5)
+    assert counts.array.shape == (24, 3, 3)
+
+
+def test_best_model_of_the_dev_curve_is_evaluated(whole):
+    for name, record in read_all(whole[1]).items():
+        if "offset" not in name:
+            best = max(score for _, score in record["curve"])
+            assert record["dev"][record["scores"][0]] == pytest.approx(best, abs=1e-5)
+
+
+def test_second_start_trains_nothing(whole):
+    path, output = whole
+    before = {p: p.stat().st_mtime_ns for p in output.rglob("*.json")}
+    summary = compare(read_matrix(path), output)
+    assert (summary.trained, summary.found, summary.failed) == (0, 12, {})
+    assert {p: p.stat().st_mtime_ns for p in output.rglob("*.json")} == before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from spacy_dice.experiments import results
+from spacy_dice.experiments.matrix import read_matrix
+from spacy_dice.experiments.runner import compare
+
+fsync, calls = os.fsync, []
+
+def kill_in_the_third_file(descriptor):
+    # The index, the first run, and the second run, which is written but not in its place.
+    calls.append(descriptor)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+
+results.os.fsync = kill_in_the_third_file
+compare(read_matrix(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_killed_and_resumed(whole, tmp_path):
+    path, output = whole[0], tmp_path / "out"
+    done = subprocess.run([sys.executable, "-c", KILLED, path, output], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    first = read_all(output)
+    assert list(first) == ["entities/CE/0.json"]
+    assert list(output.rglob("*unfinished"))
+    before = (output / "entities/CE/0.json").stat().st_mtime_ns
+    summary = compare(read_matrix(path), output)
+    assert (summary.trained, summary.found, summary.failed) == (11, 1, {})
+    assert (output / "entities/CE/0.json").stat().st_mtime_ns == before
+    assert not list(output.rglob("*unfinished"))
+    # As if nothing had happened, to the last digit.
+    assert read_all(output) == read_all(whole[1])
+
+
+def test_matrix_can_grow(whole, tmp_path):
+    content = matrix_content(tmp_path, seeds=[0])
+    del content["datasets"]["entities"]
+    small = parse_matrix(content, name="small", owner="small.yml")
+    assert compare(small, tmp_path / "out").trained == 2
+    content["losses"]["TL"] = "dice.TL.v1"
+    content["seeds"].append(1)
+    large = parse_matrix(content, name="small", owner="small.yml")
+    summary = compare(large, tmp_path / "out", part=large.select(losses=["TL"], seeds=[1]))
+    assert (summary.trained, summary.found) == (1, 0)
+    assert sorted(read_all(tmp_path / "out")) == [
+        "tags/CE/0.json",
+        "tags/DSC/0.json",
+        "tags/TL/1.json",
+    ]
+
+
+def test_folder_of_another_matrix_is_refused(whole, tmp_path):
+    content = matrix_content(tmp_path)
+    other = parse_matrix(content, name="other", owner="other.yml")
+    with pytest.raises(ValueError, match="holds the results of the matrix 'small', not of 'other'"):
+        compare(other, whole[1])
+    same_name = parse_matrix({**content, "steps": 9}, name="small", owner="small.yml")
+    with pytest.raises(ValueError, match=r"another definition .* steps \(6, now 9\).*--replace"):
+        compare(same_name, whole[1])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(ValueError, match=r"is not empty and has no matrix\.json"):
+        compare(other, tmp_path / "full")
+    with pytest.raises(FileExistsError, match="is not a folder"):
+        compare(other, tmp_path / "full" / "file")
+
+
+def test_failing_run_is_recorded_and_tried_again(tmp_path):
+    content = matrix_content(
+        tmp_path,
+        seeds=[0],
+        losses={
+            "WCE": {"@losses": "dice.WCE.v1", "class_weights": {"N": 2.0}},
+            "CE": "dice.CE.v1",
+        },
+    )
+    matrix = parse_matrix(content, name="small", owner="small.yml")
+    summary = compare(matrix, tmp_path / "out")
+    assert (summary.trained, summary.found) == (3, 0)
+    assert list(summary.failed) == ["entities / WCE / seed 0"]
+    record = json.loads((tmp_path / "out/entities/WCE/0.json").read_text(encoding="utf8"))
+    assert record["error"].startswith("ValueError: dice.WCE.v1: class_weights names the label 'N'")
+    again = compare(matrix, tmp_path / "out")
+    assert (again.trained, again.found, len(again.failed)) == (0, 3, 1)
+
+
+class Deadly(Job):
+    """Kills the process that works on it, unless that is the one that made it."""
+
+    def __str__(self):
+        if os.getpid() != self.gpu_id:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "deadly"
+
+
+def test_dying_worker_process_takes_one_run_with_it(tmp_path):
+    content = matrix_content(tmp_path)
+    del content["datasets"]["entities"]
+    runs = runs_of(parse_matrix(content, name="small", owner="small.yml"))
+    jobs = [Deadly(runs=(runs[0],), gpu_id=os.getpid()), *(Job(runs=(run,)) for run in runs[1:])]
+    under_way = []
+    with local_pool(2) as run_all:
+        records = {r[0]["hash"]: r[0] for r in run_all(jobs, under_way.append)}
+    assert set(records) == {run.hash for run in runs}
+    errors = {key: record["error"] for key, record in records.items() if "error" in record}
+    assert errors == {runs[0].hash: "the worker process died: killed, or out of memory"}
+    assert max(under_way) == 2
+    assert under_way[-1] == 0
+
+
+def test_dask_cluster_that_loses_a_worker(whole, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    output = tmp_path / "out"
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        write = runner.write_json
+        killed = []
+
+        def kill_then_write(path, content):
+            if not killed and path.name == "0.json":
+                killed.append(next(iter(client.run(os.getpid).values())))
+                os.kill(killed[0], signal.SIGKILL)
+            write(path, content)
+
+        monkeypatch.setattr(runner, "write_json", kill_then_write)
+        matrix = read_matrix(whole[0])
+        summary = compare(
+            matrix,
+            output,
+            part=matrix.select(["tags"]),
+            backend="dask",
+            scheduler=cluster.scheduler_address,
+        )
+    assert killed
+    assert (summary.trained, summary.found, summary.failed) == (6, 0, {})
+    expected = {k: v for k, v in read_all(whole[1]).items() if k.startswith("tags")}
+    assert read_all(output) == expected
+
+
+def test_bad_backends_are_refused_before_anything_is_written(whole, tmp_path):
+    matrix, output = read_matrix(whole[0]), tmp_path / "out"
+    with pytest.raises(ValueError, match=r"'dsk' \(did you mean 'dask'\?\)"):
+        compare(matrix, output, backend="dsk")
+    with pytest.raises(ValueError, match="needs --scheduler"):
+        compare(matrix, output, backend="dask")
+    # Nobody listens at port 9.
+    with pytest.raises(
+        ConnectionError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9"
+    ):
+        compare(matrix, output, backend="dask", scheduler="tcp://127.0.0.1:9", connect_timeout=0.2)
+    assert not output.exists()
