@@ -105,12 +105,18 @@ def calibrate(
 
 
 @app.command()
-def benchmark() -> None:
-    """Time the losses and the components against spaCy's own and against torch."""
+def benchmark(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the measurements")
+    ] = None,
+    factory: Annotated[list[str] | None, typer.Option(help="Only this one; repeat it")] = None,
+    repeats: Annotated[int, typer.Option(help="Pairs of steps for each", min=1)] = 40,
+) -> None:
+    """Time training steps beside spaCy's own components, and the loss beside torch."""
     with refusals():
-        from ..experiments.benchmark import main
+        from ..experiments.benchmark import benchmark as call
 
-        main()
+        call(output, factories=factory or (), repeats=repeats, echo=typer.echo)
 
 
 @app.command()

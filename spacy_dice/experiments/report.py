@@ -57,7 +57,7 @@ def sections_of(analysis: Analysis) -> list[Section]:
     records = analysis.records
     if not records.tables:
         return []
-    sections = [Section("All data sets", _there(analysis.overview(), analysis.across()))]
+    sections = [Section("Summary", _there(analysis.overview(), analysis.across()))]
     for table in records.tables.values():
         sheets = _there(analysis.scores(table), analysis.rare(table), analysis.types(table))
         sections.append(Section(table.dataset, sheets))

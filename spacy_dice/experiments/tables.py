@@ -97,7 +97,7 @@ class Analysis:
             )
         baseline = self.records.baseline
         return Sheet(
-            title="All data sets",
+            title="Over all data sets",
             header=[
                 "loss",
                 f"difference from {baseline}",
