@@ -6,7 +6,7 @@ import warnings
 import numpy
 import pytest
 from scipy import sparse
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, minimize
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -264,6 +264,26 @@ def test_the_first_part_of_a_stream_is_fitted_as_a_whole(kind, loss):
     part = SoftF1Classifier(loss=loss).partial_fit(X, y, classes=classes)
     numpy.testing.assert_array_equal(part.coef_, whole.coef_)
     numpy.testing.assert_array_equal(part.predict(X), whole.predict(X))
+
+
+def test_a_stream_is_an_assumed_density_filter():
+    """Chapelle and Li's algorithm 3, written down: means and diagonal curvatures."""
+    X, y = binary(300)
+    C, mean, precision = 0.5, numpy.zeros(7), numpy.array([1.0] * 6 + [0.0])
+    model = SoftF1Classifier(loss="ce", C=C, tol=1e-9)
+    for rows in numpy.array_split(numpy.arange(300), 3):
+        model.partial_fit(X[rows], y[rows], classes=[0, 1])
+        inputs = numpy.hstack([X[rows], numpy.ones((len(rows), 1))])
+
+        def cost(w, inputs=inputs, target=y[rows], m=mean, q=precision):
+            z = inputs @ w
+            return C * (numpy.logaddexp(0, z) - target * z).sum() + 0.5 * q @ (w - m) ** 2
+
+        mean = minimize(cost, mean, tol=1e-10).x
+        p = 1 / (1 + numpy.exp(-inputs @ mean))
+        precision = precision + C * (p * (1 - p)) @ inputs**2
+        params = numpy.append(model.coef_[0], model.intercept_)
+        numpy.testing.assert_allclose(params, mean, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
