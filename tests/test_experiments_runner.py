@@ -10,12 +10,9 @@ import pytest
 from small_matrix import matrix_content, write_matrix
 
 from spacy_dice.experiments import runner
-from spacy_dice.experiments.definition import runs_of
 from spacy_dice.experiments.evaluation import unpack
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
-from spacy_dice.experiments.pools import local_pool
 from spacy_dice.experiments.runner import compare
-from spacy_dice.experiments.training import Job
 
 
 def read_all(output):
@@ -173,30 +170,6 @@ def test_failing_run_is_recorded_and_tried_again(tmp_path):
     assert record["error"].startswith("ValueError: dice.WCE.v1: class_weights names the label 'N'")
     again = compare(matrix, tmp_path / "out")
     assert (again.trained, again.found, len(again.failed)) == (0, 3, 1)
-
-
-class Deadly(Job):
-    """Kills the process that works on it, unless that is the one that made it."""
-
-    def __str__(self):
-        if os.getpid() != self.gpu_id:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return "deadly"
-
-
-def test_dying_worker_process_takes_one_run_with_it(tmp_path):
-    content = matrix_content(tmp_path)
-    del content["datasets"]["entities"]
-    runs = runs_of(parse_matrix(content, name="small", owner="small.yml"))
-    jobs = [Deadly(runs=(runs[0],), gpu_id=os.getpid()), *(Job(runs=(run,)) for run in runs[1:])]
-    under_way = []
-    with local_pool(2) as run_all:
-        records = {r[0]["hash"]: r[0] for r in run_all(jobs, under_way.append)}
-    assert set(records) == {run.hash for run in runs}
-    errors = {key: record["error"] for key, record in records.items() if "error" in record}
-    assert errors == {runs[0].hash: "the worker process died: killed, or out of memory"}
-    assert max(under_way) == 2
-    assert under_way[-1] == 0
 
 
 def test_dask_cluster_that_loses_a_worker(whole, tmp_path, monkeypatch):

@@ -1,5 +1,13 @@
-"""Where jobs run: on processes of this machine (joblib), or on the workers of a cluster (Dask)."""
+"""Where jobs run: on processes of this machine (joblib), or on the workers of a cluster (Dask).
 
+A job is anything that can be pickled and has a name of its own, `str(job)`.
+"""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -8,52 +16,64 @@ from typing import Any
 import joblib
 
 from .._validation import refuse
-from .training import Job, Record, failed_records, run_job
 
+Records = list[dict[str, Any]]
+# What a job comes to, and what is recorded of one that cannot say so itself, with the reason.
+Work = Callable[[Any], Records]
+Failed = Callable[[Any, str], Records]
 # Yields the records of each job as it ends, in any order; tells how many are under way.
-Pool = Callable[[Sequence[Job], Callable[[int], None]], Iterator[list[Record]]]
+Pool = Callable[[Sequence[Any], Callable[[int], None]], Iterator[Records]]
 
 
 @contextmanager
-def local_pool(n_jobs: int) -> Iterator[Pool]:
+def local_pool(work: Work, failed: Failed, n_jobs: int) -> Iterator[Pool]:
     """Processes of this machine; a single one is this process itself.
 
     n_jobs: how many; -1 for one on each core.
     """
 
-    def run(jobs: Sequence[Job], running: Callable[[int], None]) -> Iterator[list[Record]]:
+    def run(jobs: Sequence[Any], running: Callable[[int], None]) -> Iterator[Records]:
         waiting = {str(job): job for job in jobs}
         while waiting:
-            under_way: dict[str, Job] = {}
+            under_way: set[str] = set()
             try:
-                for name, records in _parallel(list(waiting.values()), n_jobs, under_way, running):
+                for name, records in _parallel(work, waiting, n_jobs, under_way, running):
                     del waiting[name]
                     yield records
             except BrokenProcessPool:
                 # A process that dies takes the others with it. Those that were under way run again
                 # one at a time, and the one that dies again is what killed the process.
-                for name in under_way:
-                    yield _alone(waiting.pop(name), running)
+                for name in sorted(under_way):
+                    yield _alone(work, failed, name, waiting.pop(name), running)
 
     yield run
 
 
-def _alone(job: Job, running: Callable[[int], None]) -> list[Record]:
+def _alone(
+    work: Work, failed: Failed, name: str, job: Any, running: Callable[[int], None]
+) -> Records:
     try:
         # Two processes, because one would be this one.
-        return next(records for _, records in _parallel([job], 2, {}, running))
+        return next(records for _, records in _parallel(work, {name: job}, 2, set(), running))
     except BrokenProcessPool:
-        return failed_records(job, "the worker process died: killed, or out of memory")
+        running(0)
+        return failed(job, "the worker process died: killed, or out of memory")
 
 
 def _parallel(
-    jobs: list[Job], n_jobs: int, under_way: dict[str, Job], running: Callable[[int], None]
-) -> Iterator[tuple[str, list[Record]]]:
+    work: Work,
+    jobs: dict[str, Any],
+    n_jobs: int,
+    under_way: set[str],
+    running: Callable[[int], None],
+) -> Iterator[tuple[str, Records]]:
+    processes = joblib.effective_n_jobs(n_jobs)
+
     def tasks() -> Iterator[Any]:
-        for job in jobs:
-            under_way[str(job)] = job
-            running(len(under_way))
-            yield joblib.delayed(_named)(job)
+        for name, job in list(jobs.items()):
+            under_way.add(name)
+            running(min(len(under_way), processes))
+            yield joblib.delayed(_named)(work, name, job)
 
     parallel = joblib.Parallel(
         n_jobs=n_jobs,
@@ -63,22 +83,23 @@ def _parallel(
         return_as="generator_unordered",
     )
     for name, records in parallel(tasks()):
-        del under_way[name]
-        running(len(under_way))
+        under_way.remove(name)
+        running(min(len(under_way), processes))
         yield name, records
 
 
-def _named(job: Job) -> tuple[str, list[Record]]:
-    return str(job), run_job(job)
+def _named(work: Work, name: str, job: Any) -> tuple[str, Records]:
+    return name, work(job)
 
 
 @contextmanager
-def dask_pool(scheduler: str | None, timeout: float) -> Iterator[Pool]:
+def dask_pool(work: Work, failed: Failed, scheduler: str | None, timeout: float) -> Iterator[Pool]:
     """The workers of the Dask cluster whose scheduler has this address.
 
-    They need this package, and the corpora at the same paths. Work of a worker that dies goes to
-    another one; a job that workers die of more often than the scheduler allows is recorded as
-    failed. (Dask's own client, not joblib's backend for it: that one waits forever for such a job.)
+    They need this package, and the corpora at the same paths. Each job has a process of its own
+    there. Work of a worker that dies goes to another one; a job that workers die of more often than
+    the scheduler allows is recorded as failed. (Dask's own client, not joblib's backend for it:
+    that one waits forever for such a job.)
 
     timeout: seconds to wait for the scheduler.
     RAISES: ModuleNotFoundError, ValueError without an address, ConnectionError.
@@ -95,18 +116,51 @@ def dask_pool(scheduler: str | None, timeout: float) -> Iterator[Pool]:
     except (OSError, ValueError, TypeError) as error:
         raise ConnectionError(f"no Dask scheduler answers at {scheduler!r}: {error}") from error
 
-    def run(jobs: Sequence[Job], running: Callable[[int], None]) -> Iterator[list[Record]]:
-        futures = {client.submit(run_job, job, pure=False): job for job in jobs}
+    def run(jobs: Sequence[Any], running: Callable[[int], None]) -> Iterator[Records]:
+        futures = {client.submit(in_own_process, work, job, pure=False): job for job in jobs}
         cores = sum(client.ncores().values())
         running(min(cores, len(futures)))
-        for future in distributed.as_completed(list(futures)):
+        for future in distributed.as_completed(list(futures), loop=client.loop):
             job = futures.pop(future)
             error = future.exception()
+            records = future.result() if error is None else failed(job, str(error))
             # The result is kept here only, not in the cluster's memory.
-            records = future.result() if error is None else failed_records(job, str(error))
             future.release()
             running(min(cores, len(futures)))
             yield records
 
     with client:
         yield run
+
+
+def in_own_process(work: Work, job: Any) -> Records:
+    """`work(job)` in a new process.
+
+    Workers of a cluster do other things beside a job, in threads that draw from the same random
+    numbers: what a seed leads to would depend on them.
+
+    RAISES: RuntimeError if the process dies.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD],
+        input=pickle.dumps((work, job)),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise RuntimeError(
+            f"the process of the run died with status {done.returncode}: {''.join(lines[-1:])}"
+        )
+    return json.loads(done.stdout)
+
+
+# What a library prints must not get between the records.
+_CHILD = """
+import json, os, pickle, sys
+output = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+work, job = pickle.load(sys.stdin.buffer)
+json.dump(work(job), output)
+output.close()
+"""

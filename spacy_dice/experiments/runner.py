@@ -12,7 +12,7 @@ from .definition import Run, runs_of
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
 from .results import open_folder, open_runs, write_json
-from .training import Job
+from .training import Job, failed_records, run_job
 
 BACKENDS = ("loky", "dask")
 # Seconds until a scheduler that does not answer counts as unreachable.
@@ -63,7 +63,9 @@ def compare(
             and run.seed in part.seeds
         ]
     pool: AbstractContextManager[Pool] = (
-        local_pool(jobs) if backend == "loky" else dask_pool(scheduler, connect_timeout)
+        local_pool(run_job, failed_records, jobs)
+        if backend == "loky"
+        else dask_pool(run_job, failed_records, scheduler, connect_timeout)
     )
     with pool as run_all:
         open_folder(output, matrix)
