@@ -154,9 +154,8 @@ def _is_development(text: str) -> bool:
 
 def tune(problem: Problem) -> dict[str, Any]:
     """Cross-validated scores on the development rows: of methods, and of settings, by C."""
-    folds = list(problem.folds())
-
     with _quiet():
+        folds = list(problem.folds())
         methods = {
             name: _curve(problem, folds, partial(_make, make, problem))
             for name, make in problem.methods().items()
