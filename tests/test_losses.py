@@ -48,10 +48,10 @@ def test_settings_snapshot():
         CE: shared,
         WCE: {**weighted, "K": 10.0},
         SE: weighted,
-        FL: {**mixed, "ce_weight": 0.0, "focus": 2.0},
+        FL: {**mixed, "ce_weight": 0.0, "focus": 1.0},
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
-        DSC: {**overlap, "alpha": 1.0, "detach_weight": False},
+        DSC: {**overlap, "ce_weight": 2.0, "alpha": 1.0, "detach_weight": False},
     }
     for cls, settings in expected.items():
         assert {f.name: f.default for f in fields(cls)} == settings

@@ -196,7 +196,8 @@ class MixedLoss(WeightedLoss):
 class FL(MixedLoss):
     """Focal loss, ``-w_c (1 - p_t)^focus log p_t`` (Lin et al. 2017).
 
-    focus: >= 0; 0 is cross entropy, larger values look away from what is already right.
+    focus: >= 0; 0 is cross entropy, larger values look away from what is already right. Its
+        inventors take 2 for images; on the dev set of WNUT 2017, 1 is better.
     ce_weight: 0, as focal loss trains by itself.
 
     >>> import numpy
@@ -204,7 +205,7 @@ class FL(MixedLoss):
     0.0179...
     """
 
-    focus: float = 2.0
+    focus: float = 1.0
     ce_weight: float = 0.0
 
     def validate(self) -> None:

@@ -131,6 +131,9 @@ class DSC(OverlapLoss):
 
     alpha: float = 1.0
     detach_weight: bool = False
+    # With alpha = 1 the term pushes no positive beyond p = .5, so that cross entropy has to do more
+    # than for its siblings: on the dev set of WNUT 2017 F1 rises with 0.3, 1 and 2.
+    ce_weight: float = 2.0
 
     def validate(self) -> None:
         """Refuse a negative alpha."""
