@@ -48,7 +48,7 @@ def test_settings_snapshot():
         CE: shared,
         WCE: {**weighted, "K": 10.0},
         SE: weighted,
-        FL: {**mixed, "ce_weight": 0.0, "focus": 1.0},
+        FL: {**mixed, "ce_weight": 0.5, "focus": 1.0},
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
         DSC: {**overlap, "ce_weight": 2.0, "alpha": 1.0, "detach_weight": False},
@@ -177,7 +177,7 @@ def test_bare_losses_are_the_formulas():
         (DL(ce_weight=0.0, smooth=0.5), "dice"),
         (TL(ce_weight=0.0, smooth=0.5, alpha=0.2, beta=0.8), "tversky"),
         (DSC(ce_weight=0.0, smooth=0.5, alpha=0.7), "self_adjusting_dice"),
-        (FL(focus=3.0), "focal"),
+        (FL(focus=3.0, ce_weight=0.0), "focal"),
     ]:
         settings = {
             key: getattr(loss, key)

@@ -196,17 +196,17 @@ class MixedLoss(WeightedLoss):
 class FL(MixedLoss):
     """Focal loss, ``-w_c (1 - p_t)^focus log p_t`` (Lin et al. 2017).
 
-    focus: >= 0; 0 is cross entropy, larger values look away from what is already right. Its
-        inventors take 2 for images; on the dev set of WNUT 2017, 1 is better.
-    ce_weight: 0, as focal loss trains by itself.
+    focus: >= 0; 0 is cross entropy, larger values look away from what is already right.
+    ce_weight: on the dev set of WNUT 2017, F1 is more than 2 points below that of cross entropy
+        with a focus of 1 or 2 alone, and 1 point with half of cross entropy added.
 
     >>> import numpy
-    >>> FL(focus=2.0).get_loss(numpy.array([[0.25, 0.75]], dtype="f"), [1])
+    >>> FL(focus=2.0, ce_weight=0.0).get_loss(numpy.array([[0.25, 0.75]], dtype="f"), [1])
     0.0179...
     """
 
     focus: float = 1.0
-    ce_weight: float = 0.0
+    ce_weight: float = 0.5
 
     def validate(self) -> None:
         """Refuse a negative focus."""
