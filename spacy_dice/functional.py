@@ -297,7 +297,8 @@ def self_adjusting_dice(
     if detach_weight or alpha == 0:
         slope = u
     elif alpha == 1 and smooth >= _SAFE_SMOOTH:
-        slope = (rest - probs) * probs
+        slope = xp.subtract(rest, probs, out=rest)
+        slope *= probs
     else:
         # p du/dp = u (1 - (1+alpha) p) / (1-p). The division is left to _backprop_by_rest, which
         # never forms the quotient: it is infinite at p = 1 for alpha < 1.

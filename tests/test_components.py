@@ -8,6 +8,8 @@ from inspect import signature
 import numpy
 import pytest
 import spacy
+from hypothesis import given
+from hypothesis import strategies as st
 from pipelines import (
     CASES,
     FACTORIES,
@@ -30,6 +32,7 @@ from thinc.api import Adam
 
 from spacy_dice.components import COMPONENTS
 from spacy_dice.components.probed import PROBE, activation_of, targets_of_probe
+from spacy_dice.components.transition import softmax, targets_of_gradient
 from spacy_dice.losses import DSC, WCE
 
 factories = pytest.mark.parametrize("factory", FACTORIES)
@@ -443,3 +446,26 @@ def test_targets_and_weights_of_a_probe(weight):
     numpy.testing.assert_array_equal(got, targets)
     numpy.testing.assert_array_equal(got_weights, weights)
     assert targets_of_probe(f(PROBE) - targets[:2])[1] is None
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 3.0, 100.0]))
+def test_gold_sets_of_a_transition_gradient(seed, spread):
+    """However sure the model is of a gold set, its moves share the target as they do in softmax."""
+    rng = numpy.random.default_rng(seed)
+    scores = rng.normal(size=(9, 6)) * spread
+    gold = rng.random((9, 6)) < 0.3
+    gold[:, 0] |= ~gold.any(axis=1)
+    of_gold = numpy.where(gold, scores, -numpy.inf)
+    targets = numpy.exp(of_gold - of_gold.max(axis=1, keepdims=True))
+    targets /= targets.sum(axis=1, keepdims=True)
+    probs = softmax(scores)
+    numpy.testing.assert_allclose(probs.sum(axis=1), 1)
+    gradient = probs - targets
+    gradient[4] = 0
+    got, weights = targets_of_gradient(probs.astype("f"), gradient.astype("f"))
+    informative = gradient.astype("f").any(axis=1)
+    # A gold set of which float32 leaves nothing is shared evenly.
+    seen = informative & ((probs * gold).sum(axis=1) > 1e-30)
+    numpy.testing.assert_allclose(got[seen], targets[seen], atol=1e-5)
+    numpy.testing.assert_array_equal(weights, informative)
+    assert targets_of_gradient(probs[informative], gradient[informative])[1] is None

@@ -75,8 +75,9 @@ class LossMixin:
         *,
         activation: Activation = "softmax",
         ce_grad: Array | None = None,
+        check: bool = True,
     ) -> tuple[float, Array]:
-        """Value and gradient of the loss, for recovered targets."""
+        """Value and gradient of the loss, for recovered targets; arguments as in `evaluate`."""
         loss = self.loss
         if isinstance(loss, RegisteredLoss) and loss.needs_label_counts:
             # Kept in cfg, so that training can go on from a saved pipeline.
@@ -91,6 +92,7 @@ class LossMixin:
             labels=self.loss_labels,
             activation=activation,
             ce_grad=ce_grad,
+            check=check,
         )
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:

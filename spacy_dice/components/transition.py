@@ -1,7 +1,7 @@
 """Components that learn to choose transitions: several moves can be gold at once.
 
-The stock `get_batch_loss` returns, for each state, softmax minus the gold set renormalised: the
-gradient of -log p(gold set). Cells that are not positive are the gold moves, and a row of zeros
+The stock `get_batch_loss` returns, for each state, softmax minus the gold set renormalised, p - y:
+the gradient of -log p(gold set). Cells that are not positive are the gold moves, and a row of zeros
 carries no information. What the other losses see as the target is the gold set renormalised, so
 that it asks for no particular one of several gold moves.
 """
@@ -13,14 +13,11 @@ import numpy
 from spacy.pipeline import DependencyParser, EntityRecognizer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import NumpyOps
 
 from .._validation import refuse
 from ..functional import Array
 from ..losses import AnyLoss, Labels
 from .base import LossMixin, initialize_with_loss
-
-_OPS = NumpyOps()
 
 
 class TransitionLoss(LossMixin):
@@ -50,10 +47,11 @@ class TransitionLoss(LossMixin):
         RAISES: ValueError if a score is not a number.
         """
         ce_grad = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
-        scores = numpy.asarray(scores)
-        probs = _OPS.softmax(scores)
+        probs = softmax(numpy.asarray(scores))
+        if numpy.isnan(probs.min()):
+            refuse(f"[components.{self.name}]", "a score is not a number, got nan")
         targets, weights = targets_of_gradient(probs, ce_grad)
-        value, gradient = self.evaluate_loss(probs, targets, weights, ce_grad=ce_grad)
+        value, gradient = self.evaluate_loss(probs, targets, weights, ce_grad=ce_grad, check=False)
         if losses is not None:
             losses.setdefault(self.name, 0.0)
             losses[self.name] += value
@@ -101,8 +99,20 @@ class DiceDependencyParser(TransitionLoss, DependencyParser):
     initialize = initialize_with_loss(DependencyParser.initialize)
 
 
+def softmax(scores: Array) -> Array:
+    """The probabilities of the moves; a few calls less than `thinc.api.NumpyOps.softmax`."""
+    probs = scores - scores.max(axis=1, keepdims=True)
+    numpy.exp(probs, out=probs)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return probs
+
+
 def targets_of_gradient(probs: Array, ce_grad: Array) -> tuple[Array, Array | None]:
-    """The gold sets renormalised, and the weights of the rows; None where all are 1."""
+    """The gold sets renormalised, and the weights of the rows; None where all are 1.
+
+    The targets are in proportion to the probabilities. They are not taken from the gradient, where
+    little is left of them when a gold set has nearly all of the probability.
+    """
     informative = ce_grad.any(axis=1)
     # Far below the smallest probability that matters: only a gold set of zeros is made even by it.
     targets = (ce_grad <= 0) * (probs + numpy.finfo(probs.dtype).tiny)

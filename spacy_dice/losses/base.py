@@ -69,6 +69,7 @@ class RegisteredLoss(Loss):
         labels: Labels | None = None,
         activation: Activation = "softmax",
         ce_grad: Array | None = None,
+        check: bool = True,
     ) -> tuple[float, Array]:
         """Value and gradient for targets that are numbers: what spaCy components call.
 
@@ -76,6 +77,7 @@ class RegisteredLoss(Loss):
         labels: the names of the columns, for the settings that name labels.
         ce_grad: the gradient of plain cross entropy, where the caller has it already to the last
             bit; used in its place.
+        check: whether to look for numbers outside [0, 1]; not where the caller made sure of it.
         RETURNS: the value, and the gradient, an array like `probs`.
         RAISES: ValueError for shapes that differ, numbers outside [0, 1] and unknown labels.
         """
@@ -84,7 +86,7 @@ class RegisteredLoss(Loss):
         xp = get_array_module(probs)
         if not probs.size:
             return 0.0, xp.zeros_like(probs)
-        for what, array in (("guesses", probs), ("truths", targets)):
+        for what, array in (("guesses", probs), ("truths", targets)) if check else ():
             # Written so that NaN fails it too.
             if not (array.min() >= 0 and array.max() <= 1):
                 refuse(self.owner, f"{what} must be probabilities in [0, 1], got {_outlier(array)}")
@@ -232,6 +234,7 @@ def evaluate(
     labels: Labels | None = None,
     activation: Activation = "softmax",
     ce_grad: Array | None = None,
+    check: bool = True,
 ) -> tuple[float, Array]:
     """Value and gradient of any registered loss, ours (see `RegisteredLoss.evaluate`) or not.
 
@@ -246,6 +249,7 @@ def evaluate(
             labels=labels,
             activation=activation,
             ce_grad=ce_grad,
+            check=check,
         )
     if weights is None:
         gradient, value = loss(probs, targets)

@@ -1,0 +1,234 @@
+"""How fast it is: training steps beside those of the stock components, the loss beside autograd.
+
+Both sides of a comparison run in turn in one process, and what is compared is each pair: what else
+the machine does at a time slows both. Where one thread does the work, the time is that of the
+processor, which does not count what other processes take.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Annotated, Any, NamedTuple
+
+import numpy
+import spacy
+import typer
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.vocab import Vocab
+from thinc.api import fix_random_seed
+
+from .. import functional
+from .._validation import check_choice
+from ..components import COMPONENTS
+from .results import write_json
+
+SHAPES = ((512, 9), (4096, 20), (4096, 64))
+STEP_AIM, LOSS_AIM = 1.03, 3.0
+_WARM_UP = 5
+
+
+class Comparison(NamedTuple):
+    """Milliseconds of two sides, medians, and the quartiles of second / first over the pairs."""
+
+    first_ms: float
+    second_ms: float
+    ratio: float
+    quartiles: tuple[float, float]
+
+
+def compare_times(
+    first: Callable[[], Any],
+    second: Callable[[], Any],
+    repeats: int,
+    clock: Callable[[], float] = process_time,
+) -> Comparison:
+    """Time two functions in turn; which one begins changes from pair to pair.
+
+    Both of a pair begin with the same random state: dropout, and how documents are cut.
+    """
+    for _ in range(_WARM_UP):
+        first()
+        second()
+    times = numpy.empty((repeats, 2))
+    for i in range(repeats):
+        for side in (0, 1) if i % 2 else (1, 0):
+            fix_random_seed(i)
+            start = clock()
+            (first, second)[side]()
+            times[i, side] = clock() - start
+    medians = _rounded(1e3 * numpy.median(times, axis=0))
+    low, ratio, high = _rounded(numpy.percentile(times[:, 1] / times[:, 0], [25, 50, 75]))
+    return Comparison(medians[0], medians[1], ratio, (low, high))
+
+
+def examples(vocab: Vocab, *, n_docs: int = 25, n_words: int = 20, seed: int = 0) -> list[Example]:
+    """Made-up documents with every annotation: 50 tags, 4 types of entities, words as in Zipf."""
+    rng = numpy.random.default_rng(seed)
+    made = []
+    for _ in range(n_docs):
+        numbers = rng.zipf(1.3, n_words) % 5000
+        words = [f"w{number}" for number in numbers]
+        tags = [f"T{number % 50}" for number in numbers]
+        entities = ["O"] * n_words
+        entities[int(rng.integers(n_words))] = f"B-{'ABCD'[rng.integers(4)]}"
+        gold = Doc(
+            vocab,
+            words=words,
+            tags=tags,
+            pos=["NOUN" if number % 2 else "VERB" for number in numbers],
+            morphs=[f"Case={tag}" for tag in tags],
+            lemmas=[word[: 1 + number % 2] for word, number in zip(words, numbers, strict=True)],
+            heads=[min(i + 1, n_words - 1) for i in range(n_words)],
+            deps=[*(f"d{number % 20}" for number in numbers[1:]), "ROOT"],
+            ents=entities,
+        )
+        label = "ABCD"[rng.integers(4)]
+        gold.cats = {name: float(name == label) for name in "ABCD"}
+        gold.spans["sc"] = [Span(gold, 3, 5, label=label)]
+        made.append(Example(Doc(vocab, words=words), gold))
+    return made
+
+
+def time_step(factory: str, repeats: int = 40) -> Comparison:
+    """A training step of the stock component and of ours with DSC, both with default settings.
+
+    factory: a key of `COMPONENTS`.
+    """
+    check_choice("benchmark", "factory", factory, COMPONENTS)
+
+    def step_of(name: str) -> Callable[[], Any]:
+        fix_random_seed(0)
+        nlp: Language = spacy.blank("en")
+        # Rare labels of dependencies are left out by default, and these are all rare.
+        config = {"min_action_freq": 1} if name.endswith("parser") else {}
+        nlp.add_pipe(name, config=config)
+        batch = examples(nlp.vocab)
+        optimizer = nlp.initialize(lambda: batch)
+        return lambda: nlp.update(batch, sgd=optimizer, drop=0.1)
+
+    return compare_times(step_of(COMPONENTS[factory].stock), step_of(factory), repeats)
+
+
+def time_loss(shape: tuple[int, int], threads: int, repeats: int = 200) -> Comparison:
+    """DSC by itself and the same formula in torch, float32: value, and gradient by the logits.
+
+    Both are given the probabilities, as a loss is in a component.
+
+    threads: those that torch may use; NumPy uses one.
+    RAISES: ModuleNotFoundError without torch.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    rng = numpy.random.default_rng(0)
+    logits = torch.tensor(2 * rng.normal(size=shape), dtype=torch.float32, requires_grad=True)
+    gold = numpy.eye(shape[1], dtype="f")[rng.integers(0, shape[1], shape[0])]
+    gold_of_torch = torch.tensor(gold)
+    probs_of_torch = torch.softmax(logits, 1)
+    probs = probs_of_torch.detach().numpy()
+
+    def ours() -> Any:
+        return functional.self_adjusting_dice(probs, gold, alpha=1.0, smooth=1.0)
+
+    def autograd() -> Any:
+        logits.grad = None
+        u = (1 - probs_of_torch) * probs_of_torch
+        loss = (1 - (2 * u * gold_of_torch + 1) / (u + gold_of_torch + 1)).sum()
+        loss.backward(retain_graph=True)
+        return loss.item(), logits.grad
+
+    (value, gradient), (torch_value, torch_gradient) = ours(), autograd()
+    numpy.testing.assert_allclose(value, torch_value, rtol=1e-4)
+    numpy.testing.assert_allclose(gradient, torch_gradient.numpy(), atol=1e-6)
+    return compare_times(ours, autograd, repeats, process_time if threads == 1 else perf_counter)
+
+
+def machine() -> dict[str, Any]:
+    """What the times depend on."""
+    packages = ("spacy", "thinc", "numpy")
+    return {
+        "cpus": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def benchmark(
+    output: Path | None = None,
+    *,
+    factories: Sequence[str] = (),
+    repeats: int = 40,
+    echo: Callable[[str], Any] = print,
+) -> dict[str, Any]:
+    """Time everything, print a table, and write `steps.json` and `loss.json` into `output`.
+
+    factories: keys of `COMPONENTS`; all by default.
+    repeats: pairs of steps for each component; the loss is timed five times as often.
+    RAISES: ValueError for unknown factories.
+    """
+    for factory in factories:
+        check_choice("benchmark", "factory", factory, COMPONENTS)
+    echo(f"Training step with DSC beside the stock component, {repeats} pairs (aim <= {STEP_AIM})")
+    echo(f"{'':26}{'stock ms':>10}{'dice ms':>10}{'ratio':>8}   quartiles")
+    steps = {}
+    for factory in factories or COMPONENTS:
+        steps[factory] = time_step(factory, repeats)
+        echo(_line(factory, steps[factory]))
+    losses: dict[str, Comparison] = {}
+    echo(f"\nDSC, value and gradient, beside torch autograd (aim >= {LOSS_AIM})")
+    echo(f"{'':26}{'ours ms':>10}{'torch ms':>10}{'ratio':>8}   quartiles")
+    try:
+        for name, shape, threads in _cases():
+            losses[name] = time_loss(shape, threads, 5 * repeats)
+            echo(_line(name, losses[name]))
+    except ModuleNotFoundError:
+        echo("torch is not installed")
+    result = {
+        "steps": {name: row._asdict() for name, row in steps.items()},
+        "loss": {name: row._asdict() for name, row in losses.items()},
+    }
+    if output is not None:
+        for part, rows in result.items():
+            if rows:
+                write_json(output / f"{part}.json", {"machine": machine(), **rows})
+    return result
+
+
+def _cases() -> Iterable[tuple[str, tuple[int, int], int]]:
+    for shape in SHAPES:
+        for threads in sorted({1, os.cpu_count() or 1}):
+            yield f"{shape[0]} x {shape[1]}, {threads} thread{'s' * (threads > 1)}", shape, threads
+
+
+def _line(name: str, row: Comparison) -> str:
+    low, high = row.quartiles
+    return (
+        f"{name:26}{row.first_ms:10.3f}{row.second_ms:10.3f}{row.ratio:8.3f}   {low:.3f} {high:.3f}"
+    )
+
+
+def _rounded(numbers: Iterable[float]) -> list[float]:
+    return [round(float(number), 4) for number in numbers]
+
+
+def main(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the results")
+    ] = None,
+    factory: Annotated[
+        list[str] | None, typer.Option(help="Only this component; repeat it")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Pairs of steps for each component")] = 40,
+) -> None:
+    """Time training steps beside those of the stock components, and DSC beside torch autograd."""
+    benchmark(output, factories=factory or (), repeats=repeats)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,54 @@
+"""The benchmark runs, compares what it says, and writes what it prints."""
+
+import json
+
+import pytest
+
+from spacy_dice.components import COMPONENTS
+from spacy_dice.experiments import benchmark
+
+
+def test_one_component(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(benchmark, "SHAPES", ((8, 3),))
+    lines = []
+    result = benchmark.benchmark(
+        tmp_path, factories=["dice_senter"], repeats=2, echo=lambda line: lines.append(line)
+    )
+    assert list(result["steps"]) == ["dice_senter"]
+    assert any(line.startswith("8 x 3, 1 thread ") for line in lines)
+    for part in ("steps", "loss"):
+        written = json.loads((tmp_path / f"{part}.json").read_text())
+        assert written.pop("machine")["cpus"] > 0
+        assert written.keys() == result[part].keys()
+        for row in written.values():
+            assert row["first_ms"] > 0
+            assert row["quartiles"][0] <= row["ratio"] <= row["quartiles"][1]
+
+
+def test_unknown_component(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"factory must be one of .* got 'dice_tager' \(did you mean"
+    ):
+        benchmark.benchmark(tmp_path, factories=["dice_tager"], echo=lambda line: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sides_are_timed_in_turn():
+    calls = []
+    times = iter(range(1000))
+    row = benchmark.compare_times(
+        lambda: calls.append(0), lambda: calls.append(1), 4, clock=lambda: next(times)
+    )
+    assert calls[-8:] == [1, 0, 0, 1, 1, 0, 0, 1]
+    assert row == (1000.0, 1000.0, 1.0, (1.0, 1.0))
+
+
+def test_examples_have_what_every_component_learns_from():
+    import spacy
+
+    made = benchmark.examples(spacy.blank("en").vocab, n_docs=3)
+    assert made[0].reference.text == benchmark.examples(spacy.blank("en").vocab)[0].reference.text
+    for factory in COMPONENTS:
+        pipe = spacy.blank("en").add_pipe(factory)
+        assert all(pipe.has_annotation(example.reference) for example in made)
