@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 
-COMMANDS = ("benchmark", "calibrate", "compare", "convert", "quickstart", "report")
+COMMANDS = ("benchmark", "calibrate", "compare", "convert", "report")
 
 
 def call(*arguments):

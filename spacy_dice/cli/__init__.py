@@ -7,7 +7,7 @@ import sys
 
 from .app import app
 from .corpora import convert
-from .experiments import benchmark, calibrate, compare, quickstart, report
+from .experiments import benchmark, calibrate, compare, report
 
 __all__ = [
     "app",
@@ -16,7 +16,6 @@ __all__ = [
     "compare",
     "convert",
     "main",
-    "quickstart",
     "report",
 ]
 

@@ -66,6 +66,7 @@ def report(
         Path | None, typer.Option(help="README whose marked tables are brought up to date")
     ] = None,
     plots: Annotated[bool, typer.Option(help="Draw the figures, which needs matplotlib")] = True,
+    full: Annotated[bool, typer.Option("--full", help="Show all tables, by type too")] = False,
 ) -> None:
     """Write tables, figures and an HTML page about the results of `compare`.
 
@@ -75,7 +76,9 @@ def report(
     with refusals():
         from ..experiments.report import tables_for_readme, update_readme, write_report
 
-        typer.echo(write_report(results, output, plots=plots))
+        overview = write_report(results, output, plots=plots)
+        written = (output or results / "report") / "report.md"
+        typer.echo(written.read_text(encoding="utf8") if full else overview)
         if readme is not None:
             text = readme.read_text(encoding="utf8")
             readme.write_text(update_readme(text, tables_for_readme(results)), encoding="utf8")
@@ -117,12 +120,3 @@ def benchmark(
         from ..experiments.benchmark import benchmark as call
 
         call(output, factories=factory or (), repeats=repeats, echo=typer.echo)
-
-
-@app.command()
-def quickstart() -> None:
-    """Train NER on the corpus of this package with cross entropy and with DSC, and compare."""
-    with refusals():
-        from ..experiments.quickstart import run
-
-        run()
