@@ -115,6 +115,19 @@ def cross_entropy(
     return 0.0 - float(logs.sum()), gradient  # not -0.0
 
 
+def log_loss(probs: Array, targets: Array, *, weights: Array | None = None) -> float:
+    """The value of `cross_entropy` for softmax, where every row has a gold label or no weight.
+
+    >>> import numpy
+    >>> round(log_loss(numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]])), 4)
+    0.2877
+    """
+    logs = targets * _log(get_array_module(probs), probs)
+    if weights is not None:
+        logs *= as_cells(weights)
+    return 0.0 - float(logs.sum())
+
+
 @_with_softmax_probs
 def focal(
     probs: Array,

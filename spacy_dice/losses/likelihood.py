@@ -33,11 +33,9 @@ class CE(RegisteredLoss):
         ce_grad: Array | None,
     ) -> tuple[float, Array]:
         """See `functional.cross_entropy`."""
-        value, gradient = functional.cross_entropy(
-            probs, targets, weights=weights, activation=activation
-        )
         if ce_grad is None:
-            return value, gradient
+            return functional.cross_entropy(probs, targets, weights=weights, activation=activation)
+        value = functional.log_loss(probs, targets, weights=weights)
         return value, ce_grad if weights is None else ce_grad * functional.as_cells(weights)
 
 
@@ -188,7 +186,7 @@ class MixedLoss(WeightedLoss):
                 ce_grad=ce_grad,
             )
             value += self.ce_weight * ce
-            gradient += self.ce_weight * ce_gradient
+            gradient += ce_gradient if self.ce_weight == 1 else self.ce_weight * ce_gradient
         return value, gradient
 
 
