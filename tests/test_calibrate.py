@@ -166,6 +166,29 @@ def test_cross_fitting_does_not_see_the_document(corpora):
         search.counts = kept
 
 
+def test_documents_without_entities_count(corpora, tmp_path):
+    """What is found in them is wrong, unless they say nothing at all."""
+    spacy.util.fix_random_seed(0)
+    nlp = train("ner")
+    empty = Doc(nlp.vocab, words=["I", "eat", "a", "plum", "now"])
+    empty.set_ents([], default="outside")
+    unknown = Doc(nlp.vocab, words=empty.text.split())
+    docs = make_docs(nlp.vocab)
+    found = []
+    for more in ([], [empty] * 50, [unknown] * 50):
+        examples = [Example(nlp.make_doc(doc.text), doc) for doc in [*docs, *more]]
+        found.append(calibrate(copy_of(nlp), examples))
+    alone, with_empty, with_unknown = found
+    assert alone.before["ents_p"] == 1.0
+    assert with_empty.before["ents_p"] == pytest.approx(32 / 82)
+    assert with_unknown == alone
+
+
+def copy_of(nlp):
+    """A copy of a pipeline."""
+    return spacy.util.load_model_from_config(nlp.config, auto_fill=True).from_bytes(nlp.to_bytes())
+
+
 def test_refusals(saved, corpora, tmp_path):
     path, name = saved
     output = tmp_path / "out"
@@ -180,9 +203,7 @@ def test_refusals(saved, corpora, tmp_path):
     refused(ValueError, f"no NER and no tagger 'nerr'.*{name}", component="nerr")
     nlp = spacy.blank("en")
     DocBin(docs=[Doc(nlp.vocab, words=["no", "gold"])] * 9).to_disk(tmp_path / "bare.spacy")
-    refused(
-        ValueError, f"gold for the component '{name}' in 0 documents", dev=tmp_path / "bare.spacy"
-    )
+    refused(ValueError, f"no gold for the component '{name}'", dev=tmp_path / "bare.spacy")
     refused(ValueError, "in 24 documents, but needs it in 25 at least", folds=25)
     assert not output.exists()
 

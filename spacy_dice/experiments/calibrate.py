@@ -22,8 +22,8 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 
 from .._validation import listed, nearest, refuse
-from .decisions import Offsets, can_calibrate, search_of, shift, shifted
-from .evaluation import items_of, tag_scores
+from .decisions import Offsets, can_calibrate, is_annotated, search_of, shift, shifted
+from .evaluation import count_gold, items_of, tag_scores
 
 FOLDS = 5
 
@@ -85,7 +85,11 @@ def calibrate(
     pipe = nlp.get_pipe(name)
     items = items_of(pipe)
     assert items is not None
-    examples = [eg for eg in examples if items[1](Example(eg.reference, eg.reference))[0]]
+    # Documents that are annotated, but without an entity: what is found there is wrong.
+    examples = [eg for eg in examples if is_annotated(pipe, eg.reference)]
+    gold = count_gold((eg.reference for eg in examples), items[1])
+    if not gold:
+        refuse("calibrate", f"the dev set has no gold for the component {name!r}")
     if len(examples) < folds:
         refuse(
             "calibrate",

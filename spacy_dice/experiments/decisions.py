@@ -5,6 +5,7 @@ offsets are best on some of the documents is found without predicting again: a `
 it needs of all documents.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -19,7 +20,8 @@ from .._validation import refuse
 from .evaluation import count_documents, entity_items
 
 # What is tried; of offsets that are equally good the one nearest to no change wins.
-GRID = tuple(sorted(numpy.arange(-3.0, 3.5, 0.5).tolist(), key=abs))
+STEP, FURTHEST = 0.5, 10.0
+GRID = tuple(sorted(numpy.arange(-3.0, 3.0 + STEP, STEP).tolist(), key=abs))
 # Where each trial predicts the whole dev set, this far around the best of the grid is tried too.
 REFINEMENT = 0.25
 # How often all labels of a tagger are gone through, one at a time.
@@ -51,6 +53,11 @@ def search_of(component: Any, examples: Sequence[Example]) -> Search:
 def can_calibrate(component: Any) -> bool:
     """Whether there are offsets for such a component."""
     return any(_is(component, cls) for cls in (EntityRecognizer, Tagger))
+
+
+def is_annotated(component: Any, reference: Doc) -> bool:
+    """Whether a document says what is right for the component, be it nothing."""
+    return reference.has_annotation("ENT_IOB" if _is(component, EntityRecognizer) else "TAG")
 
 
 def shift(component: Any, offsets: Mapping[str, float]) -> None:
@@ -104,13 +111,24 @@ class EntitySearch:
 
     def __init__(self, component: Any, examples: Sequence[Example]) -> None:
         self.component = component
+        everything = numpy.ones(len(examples), dtype=bool)
         self.grid = list(GRID)
         # (offsets, documents, 3)
         self.counts = numpy.stack([self._count(examples, offset) for offset in GRID])
-        best = self.best(numpy.ones(len(examples), dtype=bool)).get("O", 0.0)
-        for offset in (best - REFINEMENT, best + REFINEMENT):
-            self.counts = numpy.stack([*self.counts, self._count(examples, offset)])
-            self.grid.append(offset)
+
+        def best() -> float:
+            return self.best(everything).get("O", 0.0)
+
+        # As long as the best is at an end of the grid, what is beyond it may be better.
+        while (edge := best()) in (min(self.grid), max(self.grid)) and abs(edge) < FURTHEST:
+            self._try(examples, edge + math.copysign(STEP, edge))
+        centre = best()
+        for offset in (centre - REFINEMENT, centre + REFINEMENT):
+            self._try(examples, offset)
+
+    def _try(self, examples: Sequence[Example], offset: float) -> None:
+        self.counts = numpy.stack([*self.counts, self._count(examples, offset)])
+        self.grid.append(offset)
 
     def _count(self, examples: Sequence[Example], offset: float) -> NDArray[Any]:
         docs = [example.predicted.copy() for example in examples]
