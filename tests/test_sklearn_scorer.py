@@ -6,6 +6,7 @@ import warnings
 import numpy
 import pytest
 import sklearn
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.dummy import DummyClassifier
@@ -291,6 +292,8 @@ def test_names():
 
 
 def test_two_processes(model):
+    # Not those of a test before, which may have killed one of them.
+    get_reusable_executor().shutdown(kill_workers=True)
     search = GridSearchCV(model, GRID, scoring=get_scorer("soft_f1"), cv=2, n_jobs=2).fit(X, Y)
     alone = GridSearchCV(model, GRID, scoring=get_scorer("soft_f1"), cv=2).fit(X, Y)
     assert search.best_score_ == alone.best_score_
