@@ -81,11 +81,10 @@ def _overlap_of_cells(
 ) -> tuple[Array, Array]:
     num, den, d_num, d_den = form(xp, u, y)
     ratio, den = _ratio(num, den, smooth)
-    elasticity = ratio * slope
-    if not _is_scalar(d_den, 1):
-        elasticity *= d_den
+    factor = ratio if _is_scalar(d_den, 1) else ratio * d_den
     if not _is_scalar(d_num, 0):
-        elasticity -= d_num * slope
+        factor = factor - d_num
+    elasticity = factor * slope
     elasticity /= den
     return xp.subtract(1, ratio, out=ratio), elasticity
 
