@@ -238,4 +238,11 @@ def _bootstrap(table: Table, series: Series, baseline: Series, key: str) -> Inte
                 return None
     if not seeds or len({counts[seed].shape for counts in arrays for seed in seeds}) != 1:
         return None
+    if score is micro_f:
+        # The same numbers with fewer columns.
+        series_counts, baseline_counts = (
+            {seed: array.sum(axis=1, keepdims=True) for seed, array in counts.items()}
+            for counts in arrays
+        )
+        return bootstrap(series_counts, baseline_counts, score)
     return bootstrap(arrays[0], arrays[1], score)
