@@ -30,7 +30,8 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         makes it the soft F1 score. alpha is that of `"dsc"` too. None is a half for the former, 0.1
         for the latter.
     smooth, reduction: of the Dice family. focus: of `"focal"`.
-    ce_weight: the total is ``loss + ce_weight * CE``. 0 is the bare loss.
+    ce_weight: the total is ``loss + ce_weight * CE``. 0 is the bare loss. As C multiplies both, the
+        penalty weighs less than in logistic regression with the same C.
     pos_label: of binary targets, the class whose F-score the loss is about; None is the second one.
     C: > 0, the inverse of the strength of the L2 penalty, as in
         `sklearn.linear_model.LogisticRegression`, which ``loss="ce"`` equals.
