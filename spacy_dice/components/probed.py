@@ -99,8 +99,9 @@ class ProbedTokenLoss(ProbedLoss):
         if not len(scores):
             return self.model.ops.alloc2f(0, len(self.loss_labels)), lambda flat: []
         xp = get_array_module(scores[0])
-        ends = list(accumulate(map(len, scores)))[:-1]
-        return xp.concatenate(scores), lambda flat: xp.split(flat, ends)
+        ends = list(accumulate(map(len, scores)))
+        documents = [slice(*ends_of) for ends_of in zip([0, *ends], ends, strict=False)]
+        return xp.concatenate(scores), lambda flat: [flat[document] for document in documents]
 
     def blank_scores(self, examples: Sequence[Example]) -> Any:
         """Scores of any value for `examples`, in the form of the model's."""
@@ -125,10 +126,10 @@ def targets_of_probe(gradient: Array) -> tuple[Array, Array | None]:
     """
     xp = get_array_module(gradient)
     positive = gradient < 0
-    targets = xp.where(positive, PROBE - gradient, 0).astype(gradient.dtype)
-    weights = xp.where(positive, 1, gradient / PROBE).astype(gradient.dtype)
-    if (weights == 1).all():
+    targets = xp.where(positive, PROBE - gradient, 0).astype(gradient.dtype, copy=False)
+    if (positive | (gradient == PROBE)).all():
         return targets, None
+    weights = xp.where(positive, 1, gradient / PROBE).astype(gradient.dtype, copy=False)
     of_rows = xp.where(positive, 0, weights).max(axis=1, keepdims=True, initial=0)
     weighted = positive & (of_rows > 0) & (of_rows != 1)
     return xp.where(weighted, 1, targets), xp.where(weighted, of_rows, weights)
