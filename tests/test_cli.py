@@ -1,5 +1,6 @@
 """The command line: `spacy-dice`, and `dice` in spaCy's own."""
 
+import json
 import subprocess
 import sys
 
@@ -69,10 +70,13 @@ def test_calibrate(tmp_path):
     corpora = write_corpora(tmp_path)
     train("ner").to_disk(tmp_path / "model")
     arguments = ("calibrate", tmp_path / "model", corpora["dev"], tmp_path / "out")
-    result = call(*arguments)
+    result = call(*arguments, "--record", tmp_path / "record.json")
     assert result.exit_code == 0, result.output
     assert "cross-fitted" in result.output
     assert (tmp_path / "out" / "meta.json").is_file()
+    record = json.loads((tmp_path / "record.json").read_text(encoding="utf8"))
+    assert record["component"] == "ner"
+    assert record["after"]["ents_f"] >= record["before"]["ents_f"]
     result = call(*arguments)
     assert result.exit_code == 1
     assert "exists already" in result.output

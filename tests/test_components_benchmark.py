@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from small_matrix import write_matrix
 
 from spacy_dice.components import COMPONENTS
 from spacy_dice.experiments import benchmark
@@ -32,6 +33,16 @@ def test_unknown_component(tmp_path):
     ):
         benchmark.benchmark(tmp_path, factories=["dice_tager"], echo=lambda line: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_workers(tmp_path):
+    matrix = write_matrix(tmp_path, seeds=[0])
+    lines = []
+    result = benchmark.benchmark_workers(matrix, tmp_path, echo=lines.append)
+    assert json.loads((tmp_path / "workers.json").read_text()) == result
+    assert result["runs"] == 4
+    assert result["ratio"] == pytest.approx(result["seconds"]["2"] / result["seconds"]["1"], 0.1)
+    assert len(lines) == 2
 
 
 def test_sides_are_timed_in_turn():

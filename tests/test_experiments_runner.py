@@ -12,7 +12,10 @@ from small_matrix import matrix_content, write_matrix
 from spacy_dice.experiments import runner
 from spacy_dice.experiments.evaluation import unpack
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
+from spacy_dice.experiments.records import read_folder
+from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.runner import compare
+from spacy_dice.experiments.statistics import micro_f
 
 
 def read_all(output):
@@ -118,6 +121,28 @@ def test_killed_and_resumed(whole, tmp_path):
     assert not list(output.rglob("*unfinished"))
     # As if nothing had happened, to the last digit.
     assert read_all(output) == read_all(whole[1])
+
+
+def test_without_a_test_set_the_dev_set_is_reported(whole, tmp_path):
+    content = matrix_content(tmp_path, seeds=[0])
+    del content["datasets"]["tags"]
+    test = content["datasets"]["entities"].pop("test")
+    os.unlink(test)
+    matrix = parse_matrix(content, name="small", owner="small.yml")
+    assert compare(matrix, tmp_path / "out").failed == {}
+    records, others = read_all(tmp_path / "out"), read_all(whole[1])
+    assert "test" not in records["entities/CE/0.json"]
+    assert records["entities/CE/0.json"]["dev"] == others["entities/CE/0.json"]["dev"]
+    (table,) = read_folder(tmp_path / "out").tables.values()
+    assert table.part == "dev"
+    for name in ("CE", "DSC"):
+        series = table.series[name]
+        assert series.scores("ents_f") == {0: records[f"entities/{name}/0.json"]["dev"]["ents_f"]}
+        total = series.counts(table.types)[0].sum(axis=0)
+        assert micro_f(total) == pytest.approx(series.scores("ents_f")[0], abs=1e-5)
+    written = write_report(tmp_path / "out", plots=False)
+    assert "Dev scores" in written
+    assert "entity F1, test" not in (tmp_path / "out/report/report.md").read_text(encoding="utf8")
 
 
 def test_matrix_can_grow(whole, tmp_path):

@@ -1,5 +1,6 @@
 """Commands for experiments."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +94,9 @@ def calibrate(
         str | None, typer.Option(help="The NER component or tagger, if there are several")
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting", min=2)] = 5,
+    record: Annotated[
+        Path | None, typer.Option(help="JSON file for the offsets and the scores on the dev set")
+    ] = None,
 ) -> None:
     """Tune what decides between the labels of a trained pipeline to the F1 on a dev set.
 
@@ -101,8 +105,11 @@ def calibrate(
     """
     with refusals():
         from ..experiments.calibrate import calibrate_pipeline
+        from ..experiments.results import write_json
 
         found = calibrate_pipeline(model, dev, output, component, folds=folds)
+        if record is not None:
+            write_json(record, asdict(found))
     typer.echo(found.to_text())
     typer.echo(f"Saved to {output}")
 
@@ -114,9 +121,16 @@ def benchmark(
     ] = None,
     factory: Annotated[list[str] | None, typer.Option(help="Only this one; repeat it")] = None,
     repeats: Annotated[int, typer.Option(help="Pairs of steps for each", min=1)] = 40,
+    workers: Annotated[
+        Path | None, typer.Option(help="Instead, time this matrix with one worker and with two")
+    ] = None,
 ) -> None:
     """Time training steps beside spaCy's own components, and the loss beside torch."""
     with refusals():
         from ..experiments.benchmark import benchmark as call
+        from ..experiments.benchmark import benchmark_workers
 
-        call(output, factories=factory or (), repeats=repeats, echo=typer.echo)
+        if workers is not None:
+            benchmark_workers(workers, output, echo=typer.echo)
+        else:
+            call(output, factories=factory or (), repeats=repeats, echo=typer.echo)

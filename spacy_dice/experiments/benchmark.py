@@ -10,12 +10,12 @@ import platform
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 import spacy
-import typer
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -25,7 +25,9 @@ from thinc.api import Adam, fix_random_seed
 from .. import functional
 from .._validation import check_choice
 from ..components import COMPONENTS
+from .matrix import read_matrix
 from .results import write_json
+from .runner import compare
 
 SHAPES = ((512, 9), (4096, 20), (4096, 64))
 STEP_AIM, LOSS_AIM = 1.03, 3.0
@@ -215,6 +217,44 @@ def benchmark(
     return result
 
 
+def benchmark_workers(
+    matrix: Path,
+    output: Path | None = None,
+    *,
+    jobs: Sequence[int] = (1, 2),
+    echo: Callable[[str], Any] = print,
+) -> dict[str, Any]:
+    """Train a whole matrix with each number of worker processes, and compare the wall time.
+
+    matrix: the YAML file; output: a folder for the result, `workers.json`.
+    RAISES: ValueError and FileNotFoundError for a matrix that is not valid; RuntimeError for runs
+        that failed.
+    """
+    whole = read_matrix(matrix)
+    seconds: dict[int, float] = {}
+    for count in jobs:
+        with TemporaryDirectory(prefix="spacy-dice-") as folder:
+            start = perf_counter()
+            summary = compare(whole, Path(folder, "runs"), jobs=count)
+            seconds[count] = perf_counter() - start
+        if summary.failed:
+            raise RuntimeError(f"{matrix}: runs failed, so that their time means nothing")
+        echo(
+            f"{matrix}, {summary.trained} runs, {count} worker{'s' * (count > 1)}: "
+            f"{seconds[count]:.0f} s, {seconds[count] / seconds[jobs[0]]:.2f} of the first"
+        )
+    result = {
+        "machine": machine(),
+        "matrix": matrix.name,
+        "runs": summary.trained,
+        "seconds": {str(count): round(time, 1) for count, time in seconds.items()},
+        "ratio": round(seconds[jobs[-1]] / seconds[jobs[0]], 3),
+    }
+    if output is not None:
+        write_json(output / "workers.json", result)
+    return result
+
+
 def _cases() -> Iterable[tuple[str, tuple[int, int], int]]:
     for shape in SHAPES:
         for threads in sorted({1, os.cpu_count() or 1}):
@@ -230,20 +270,3 @@ def _line(name: str, row: Comparison) -> str:
 
 def _rounded(numbers: Iterable[float]) -> list[float]:
     return [round(float(number), 4) for number in numbers]
-
-
-def main(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the results")
-    ] = None,
-    factory: Annotated[
-        list[str] | None, typer.Option(help="Only this component; repeat it")
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Pairs of steps for each component")] = 40,
-) -> None:
-    """Time training steps beside those of the stock components, and DSC beside torch autograd."""
-    benchmark(output, factories=factory or (), repeats=repeats)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -56,7 +56,7 @@ def runs_of(matrix: Matrix) -> list[Run]:
     runs = []
     for dataset in matrix.datasets.values():
         owner = f"data set {dataset.name!r}"
-        corpora = {name: getattr(dataset, name) for name in ("train", "dev", "test")}
+        corpora = {name: getattr(dataset, name) for name in parts_of(dataset)}
         digests = {name: _digest(owner, path) for name, path in corpora.items()}
         for row in matrix.rows_of(dataset.name):
             trained = matrix.rows[row.calibrate] if row.calibrate else row
@@ -82,6 +82,11 @@ def runs_of(matrix: Matrix) -> list[Run]:
             ]
     # By seed first: a matrix that was stopped half-way can be compared already.
     return sorted(runs, key=lambda run: matrix.seeds.index(run.seed))
+
+
+def parts_of(dataset: Dataset) -> tuple[str, ...]:
+    """Train, dev, and test where there is one."""
+    return ("train", "dev", "test") if dataset.test else ("train", "dev")
 
 
 def make_config(dataset: Dataset, row: Row) -> Config:

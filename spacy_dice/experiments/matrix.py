@@ -37,7 +37,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,+=()-]*")
 class Dataset:
     """A data set and the component that is trained on it.
 
-    train, dev, test: `.spacy` files.
+    train, dev, test: `.spacy` files. Without a test set none is looked at, and the report shows the
+        dev set: for choosing between losses.
     config: a spaCy config with that component, whose factory is one of this package.
     scores: what the report shows, the main score first; without any, what the config's
         `[training.score_weights]` count.
@@ -49,9 +50,9 @@ class Dataset:
     name: str
     train: str
     dev: str
-    test: str
     config: str
     component: str
+    test: str = ""
     scores: tuple[str, ...] = ()
     steps: int | None = None
     overrides: Mapping[str, Any] | None = None
@@ -167,10 +168,10 @@ def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
 
 def _dataset(owner: str, name: str, block: Any, steps: Any, rows: Mapping[str, Row]) -> Dataset:
     keys = [field.name for field in fields(Dataset) if field.name != "name"]
-    required = ("train", "dev", "test", "config", "component")
+    required = ("train", "dev", "config", "component")
     block = _mapping(owner, block, keys, required=required)
-    for key in required:
-        if not isinstance(block[key], str):
+    for key in (*required, "test"):
+        if not isinstance(block.get(key, ""), str):
             refuse(owner, f"{key} must be a string, got {block[key]!r}")
     for key in ("scores", "losses"):
         value = block.get(key, [])
@@ -187,6 +188,7 @@ def _dataset(owner: str, name: str, block: Any, steps: Any, rows: Mapping[str, R
         scores=tuple(block.get("scores", ())),
         losses=tuple(block.get("losses", ())),
         steps=steps,
+        test=block.get("test", ""),
         overrides=_overrides(owner, block),
         **{key: block[key] for key in required},
     )

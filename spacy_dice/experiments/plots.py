@@ -95,7 +95,7 @@ def _figure(records: Records, panel: Panel, height: Callable[[int], float], lege
 
 
 def draw_scores(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
-    """The main score of the test set by loss: the mean with its interval, and each seed."""
+    """The main score by loss: the mean with its interval, and each seed."""
     key = table.scores[0]
     losses = list(table.series)
     for y, loss in enumerate(losses):
@@ -115,11 +115,11 @@ def draw_scores(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
     ax.set_yticks(range(len(losses)), losses)
     ax.set_ylim(len(losses) - 0.5, -0.7)
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(f"{name_of_score(key)}, test, % (95 % interval over seeds)")
+    ax.set_xlabel(f"{name_of_score(key)}, {table.part}, % (95 % interval over seeds)")
 
 
 def draw_precision_recall(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
-    """Precision against recall on the test set, with lines of equal F1.
+    """Precision against recall, with lines of equal F1.
 
     Over all types together; where that is the same as accuracy, the means over types.
     """
@@ -224,7 +224,7 @@ def draw_frequency(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
     ax.set_xticks(range(len(groups)), [_name_of_group(group, table) for group in groups])
     ax.tick_params(axis="x", labelrotation=35 if len(groups[0]) == 1 else 0, labelsize=8)
     ax.set_xlabel("types by number in the training data, most frequent first")
-    ax.set_ylabel("F1, test, %")
+    ax.set_ylabel(f"F1, {table.part}, %")
 
 
 def _name_of_group(group: Sequence[str], table: Table) -> str:

@@ -21,17 +21,18 @@ class Series:
     loss: str
     runs: Mapping[int, Mapping[str, Any]]
 
-    def scores(self, key: str, part: str = "test") -> dict[int, float]:
-        """A score of each seed, where it is recorded."""
-        found = {seed: run[part].get(key) for seed, run in self.runs.items()}
+    def scores(self, key: str, part: str | None = None) -> dict[int, float]:
+        """A score of each seed, where it is recorded; of the test set if there is one."""
+        found = {seed: run[part or part_of(run)].get(key) for seed, run in self.runs.items()}
         return {seed: float(value) for seed, value in found.items() if value is not None}
 
     def counts(self, types: list[str]) -> dict[int, NDArray[Any]]:
-        """The counts `(n_docs, n_types, 3)` of each seed's test set, its columns being `types`."""
+        """The counts `(n_docs, n_types, 3)` of each seed, its columns being `types`."""
         arrays = {}
         for seed, run in self.runs.items():
-            if "test_counts" in run:
-                own: Counts = unpack(run["test_counts"])
+            counts = run.get(f"{part_of(run)}_counts")
+            if counts is not None:
+                own: Counts = unpack(counts)
                 array = numpy.zeros((len(own.array), len(types), 3), dtype="int64")
                 for i, label in enumerate(own.types):
                     array[:, types.index(label)] = own.array[:, i]
@@ -43,12 +44,14 @@ class Series:
 class Table:
     """All runs on one data set.
 
+    part: what is reported, `test`, or `dev` where no test set was looked at.
     scores: the keys of the scores to show, the main one first.
     types: the labels, those that are most frequent in the training data first.
     train_counts: how often each is gold there.
     """
 
     dataset: str
+    part: str
     baseline: str
     scores: list[str]
     types: list[str]
@@ -74,6 +77,16 @@ class Records:
     baseline: str
     tables: Mapping[str, Table]
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def part(self) -> str:
+        """What is reported, `test` or `dev`, or `test or dev` if that differs."""
+        return " or ".join(sorted({t.part for t in self.tables.values()}, reverse=True))
+
+
+def part_of(run: Mapping[str, Any]) -> str:
+    """The part of the data whose scores count: `test`, or `dev` where there is none."""
+    return "test" if "test" in run else "dev"
 
 
 def read_folder(folder: Path) -> Records:
@@ -107,9 +120,11 @@ def _table(
     losses += sorted(set(by_loss) - set(losses))
     every = [run for loss in losses for run in by_loss[loss].values()]
     train = every[0].get("train_counts", {})
-    types = {label for run in every for label in run.get("test_counts", {}).get("types", ())}
+    part = part_of(every[0])
+    types = {label for run in every for label in run.get(f"{part}_counts", {}).get("types", ())}
     return Table(
         dataset=dataset,
+        part=part,
         baseline=baseline,
         scores=list(every[0]["scores"]),
         types=sorted(types, key=lambda label: (-train.get(label, 0), label)),

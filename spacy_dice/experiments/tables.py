@@ -40,7 +40,7 @@ class Analysis:
         self.overall = overall(records)
 
     def overview(self) -> Sheet:
-        """The test scores of each loss on each data set: the table for a README."""
+        """The scores of each loss on each data set: the table for a README."""
         records = self.records
         columns = [(table, key) for table in records.tables.values() for key in table.scores]
         losses = dict.fromkeys(loss for table in records.tables.values() for loss in table.series)
@@ -61,18 +61,19 @@ class Analysis:
         )
 
     def _note(self) -> str:
+        part = self.records.part
         runs = {len(s.runs) for t in self.records.tables.values() for s in t.series.values()}
         seeds = f"{min(runs)}" if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
         if runs == {1}:
             return (
-                f"Test scores in %, one seed; in brackets the difference from "
+                f"{part.capitalize()} scores in %, one seed; in brackets the difference from "
                 f"{self.records.baseline}. One seed says little about a difference."
             )
         return (
-            f"Test scores in %, mean of {seeds} seeds ± half of the 95 % interval over seeds; in "
-            f"brackets the difference from {self.records.baseline}. *: significant (paired t-test "
-            "over seeds, Holm-corrected for the number of losses, p < .05; and zero is outside the "
-            "95 % bootstrap interval over test documents and seeds)."
+            f"{part.capitalize()} scores in %, mean of {seeds} seeds ± half of the 95 % interval "
+            f"over seeds; in brackets the difference from {self.records.baseline}. *: significant "
+            "(paired t-test over seeds, Holm-corrected for the number of losses, p < .05; and zero "
+            f"is outside the 95 % bootstrap interval over {part} documents and seeds)."
         )
 
     def across(self) -> Sheet | None:
@@ -114,20 +115,23 @@ class Analysis:
     def scores(self, table: Table) -> Sheet:
         """A data set's losses: each score, its difference and how sure that is."""
         header = ["loss", "seeds"]
+        # What has no test set is compared on the dev set.
+        before = ["dev"] if table.part == "test" else []
         for key in table.scores:
             name = name_of_score(key)
-            header += [f"{name}, dev", f"{name}, test", "difference", "95 % interval", "p (Holm)"]
+            header += [f"{name}, {part}" for part in (*before, table.part)]
+            header += ["difference", "95 % interval", "p (Holm)"]
         rows = []
         for loss, series in table.series.items():
             row = [loss, str(len(series.runs))]
             for key in table.scores:
-                dev = list(series.scores(key, "dev").values())
-                test = _scores(table, loss, key)
+                dev = [list(series.scores(key, part).values()) for part in before]
+                judged = _scores(table, loss, key)
                 delta = self.by_score[table.dataset, key].get(loss)
                 sure = (delta.bootstrap or delta.interval) if delta else None
                 row += [
-                    percent(float(numpy.mean(dev))) if dev else NONE,
-                    wording.mean_with_margin(estimate(test)) if test else NONE,
+                    *(percent(float(numpy.mean(found))) if found else NONE for found in dev),
+                    wording.mean_with_margin(estimate(judged)) if judged else NONE,
                     wording.difference(delta),
                     wording.interval(sure),
                     wording.p_value(delta.p_holm) if delta else NONE,
@@ -137,9 +141,10 @@ class Analysis:
             title="Scores",
             header=header,
             rows=rows,
-            note=f"In %. The difference is from {table.baseline} on the test set, paired by seed; "
-            "its interval is over test documents and seeds (bootstrap), and over seeds alone where "
-            "a score has no counts. The dev score of a calibrated row is cross-fitted.",
+            note=f"In %. The difference is from {table.baseline} on the {table.part} set, "
+            f"paired by seed; its interval is over {table.part} documents and seeds (bootstrap), "
+            "and over seeds alone where a score has no counts. The dev score of a calibrated row "
+            "is cross-fitted.",
         )
 
     def rare(self, table: Table) -> Sheet | None:
@@ -178,8 +183,9 @@ class Analysis:
                 f"F1, {len(rare)} rare types",
             ],
             rows=rows,
-            note="Test set, mean over seeds, in %. Rare is the half of the types with fewer "
-            f"training examples: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}.",
+            note=f"{table.part.capitalize()} set, mean over seeds, in %. Rare is the half of the "
+            "types with fewer training examples: "
+            f"{', '.join(names[:12])}{' …' if len(names) > 12 else ''}.",
         )
 
     def types(self, table: Table) -> Sheet | None:
@@ -200,7 +206,7 @@ class Analysis:
             title="Types",
             header=["type", "in training", *arrays],
             rows=rows,
-            note="Precision / recall / F1 on the test set, mean over seeds, in %.",
+            note=f"Precision / recall / F1 on the {table.part} set, mean over seeds, in %.",
         )
 
 

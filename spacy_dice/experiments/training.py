@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from . import evaluation
 from .calibrate import calibrate
-from .definition import Run, main_scores
+from .definition import Run, main_scores, parts_of
 
 # So many points of the dev curve are kept at most.
 CURVE_POINTS = 50
@@ -141,14 +141,15 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
         # Not what the dev set shows after tuning on it: that would not be comparable.
         result["dev"] = _kept(calibration.crossfitted)
         result["dev_tuned"] = _kept(calibration.after)
-    for part in ("dev", "test"):
+    parts = parts_of(dataset)[1:]
+    for part in parts:
         if part in result:
             continue
         examples = annotated(nlp, Corpus(getattr(dataset, part))(nlp))
         result[part] = score(nlp, examples, dataset.component)
-        if part == "test" and found is not None:
+        if part == parts[-1] and found is not None:
             counts = evaluation.count_documents(examples, found[1])
-            result["test_counts"] = evaluation.pack(counts)
+            result[f"{part}_counts"] = evaluation.pack(counts)
     return result
 
 
