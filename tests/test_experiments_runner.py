@@ -23,7 +23,7 @@ def read_all(output):
     records = {}
     for path in sorted(output.glob("*/*/*.json")):
         record = json.loads(path.read_text(encoding="utf8"))
-        for key in ("wall_seconds", "peak_memory_mb", "versions"):
+        for key in ("wall_seconds", "step_seconds", "peak_memory_mb", "versions"):
             assert record.pop(key)
         records[str(path.relative_to(output))] = record
     return records

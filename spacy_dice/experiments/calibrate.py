@@ -22,8 +22,9 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 
 from .._validation import listed, nearest, refuse
+from ..scorers import tag_scores
 from .decisions import Offsets, can_calibrate, is_annotated, search_of, shift, shifted
-from .evaluation import count_gold, items_of, tag_scores
+from .evaluation import count_gold, items_of
 
 FOLDS = 5
 
@@ -120,7 +121,7 @@ def calibrate(
             annotated += some
         found[key] = pipe.score(annotated)
         if items[0] == "tag":
-            found[key].update(tag_scores(annotated, *items))
+            found[key].update(tag_scores(annotated))
     shift(pipe, best)
     return Calibration(component=name, metric=search.metric, offsets=best, **found)
 

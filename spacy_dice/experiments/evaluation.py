@@ -6,16 +6,23 @@ each type, are what the bootstrap over documents needs.
 
 import base64
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Token
 from spacy.training import Example
 
-Item = tuple[str, Any]
-Items = Callable[[Example], tuple[set[Item], set[Item]]]
+from ..scorers import (
+    Item,
+    Items,
+    count_labels,
+    entity_items,
+    pos_and_features,
+    tag,
+    token_items,
+)
 
 
 class Counts(NamedTuple):
@@ -23,22 +30,6 @@ class Counts(NamedTuple):
 
     types: list[str]
     array: NDArray[Any]
-
-
-def entity_items(example: Example) -> tuple[set[Item], set[Item]]:
-    """Gold and predicted entities as spaCy's scorer compares them."""
-    reference, predicted = example.reference, example.predicted
-    if not reference.has_annotation("ENT_IOB"):
-        return set(), set()
-    gold = {(ent.label_, (ent.start, ent.end)) for ent in reference.ents}
-    found = set()
-    for ent in predicted.ents:
-        indices = example.alignment.x2y[ent.start : ent.end]
-        if len(indices):
-            start, end = int(indices[0]), int(indices[-1]) + 1
-            if all(token.ent_iob != 0 for token in reference[start:end]):
-                found.add((ent.label_, (start, end)))
-    return gold, found
 
 
 def span_items(key: str) -> Items:
@@ -51,24 +42,6 @@ def span_items(key: str) -> Items:
             return {(span.label_, (span.start_char, span.end_char)) for span in doc.spans[key]}
 
         return spans(example.reference), spans(example.predicted)
-
-    return items
-
-
-def token_items(value: Callable[[Any], str]) -> Items:
-    """Gold and predicted values of a token attribute, as spaCy's scorer aligns them."""
-
-    def items(example: Example) -> tuple[set[Item], set[Item]]:
-        gold = {(value(token), token.i) for token in example.reference if value(token)}
-        known = {i for _, i in gold}
-        align = example.alignment.x2y
-        found = set()
-        for token in example.predicted:
-            if not token.is_space and align.lengths[token.i] == 1:
-                index = int(align[token.i][0])
-                if index in known:
-                    found.add((value(token), index))
-        return gold, found
 
     return items
 
@@ -103,15 +76,13 @@ def items_of(component: Any) -> tuple[str, Items] | None:
             key = component.key
             return f"spans_{key}", span_items(key)
         case "Tagger":
-            return "tag", token_items(lambda token: token.tag_)
+            return "tag", token_items(tag)
         case "Morphologizer":
-            return "pos_morph", token_items(
-                lambda token: f"{token.pos_}|{token.morph}" if token.has_morph() else ""
-            )
+            return "pos_morph", token_items(pos_and_features)
         case "EditTreeLemmatizer":
-            return "lemma", token_items(lambda token: token.lemma_)
+            return "lemma", token_items(_lemma)
         case "DependencyParser":
-            return "dep", token_items(lambda token: token.dep_)
+            return "dep", token_items(_dep)
         case "SentenceRecognizer":
             return "sents", token_items(_sentence_start)
         case "MultiLabel_TextCategorizer":
@@ -140,22 +111,29 @@ def _stock_name(component: Any) -> str | None:
     return next((name for name in names if name in _STOCK), None)
 
 
-def _sentence_start(token: Any) -> str:
+def _lemma(token: Token) -> tuple[str, ...]:
+    return (token.lemma_,) if token.lemma_ else ()
+
+
+def _dep(token: Token) -> tuple[str, ...]:
+    return (token.dep_,) if token.dep_ else ()
+
+
+def _sentence_start(token: Token) -> tuple[str, ...]:
     if token.is_sent_start is None:
-        return ""
-    return "start" if token.is_sent_start else "inside"
+        return ()
+    return ("start",) if token.is_sent_start else ("inside",)
 
 
 def count_documents(examples: Sequence[Example], items: Items) -> Counts:
     """Count true positives, false positives and false negatives by document and type."""
-    pairs = [items(example) for example in examples]
-    types = sorted({label for gold, found in pairs for label, _ in gold | found})
+    found = [count_labels([example], items) for example in examples]
+    types = sorted({label for counts in found for label in counts})
     index = {label: i for i, label in enumerate(types)}
     array = numpy.zeros((len(examples), len(types), 3), dtype="int64")
-    for row, (gold, found) in zip(array, pairs, strict=True):
-        for column, some in enumerate((gold & found, found - gold, gold - found)):
-            for label, _ in some:
-                row[index[label], column] += 1
+    for row, counts in zip(array, found, strict=True):
+        for label, count in counts.items():
+            row[index[label]] = count.tp, count.fp, count.fn
     return Counts(types, array)
 
 
@@ -187,27 +165,3 @@ def unpack(record: Mapping[str, Any]) -> Counts:
     shape = (len(record["types"]), 3, record["documents"])
     array = numpy.frombuffer(data, dtype=record["dtype"]).reshape(shape)
     return Counts(list(record["types"]), array.transpose(2, 0, 1).astype("int64"))
-
-
-def tag_scores(examples: Iterable[Example], prefix: str, items: Items) -> dict[str, Any]:
-    """Scores per value of a token attribute, and their macro F, by scikit-learn."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    truth, guess = [], []
-    for example in examples:
-        gold, found = items(example)
-        guesses = {i: label for label, i in found}
-        for label, i in gold:
-            truth.append(label)
-            guess.append(guesses.get(i, ""))
-    if not truth:
-        return {}
-    # Labels that nobody used, gold or predicted, are no classes of this set; "" is a token that
-    # the tokenizer lost.
-    labels = sorted({*truth, *guess} - {""})
-    columns = precision_recall_fscore_support(truth, guess, labels=labels, zero_division=0.0)[:3]
-    per_type = {
-        label: {"p": float(p), "r": float(r), "f": float(f)}
-        for label, p, r, f in zip(labels, *columns, strict=True)
-    }
-    return {f"{prefix}_macro_f": float(numpy.mean(columns[2])), f"{prefix}_per_type": per_type}

@@ -26,13 +26,15 @@ from spacy.training.loop import DIR_MODEL_BEST, train
 from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
-from . import evaluation
+from ..scorers import tag_scores
+from . import evaluation, logger
 from .calibrate import calibrate
 from .definition import Run, main_scores, parts_of
 
 # So many points of the dev curve are kept at most.
 CURVE_POINTS = 50
 _PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
+_TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
 
 
 Record = dict[str, Any]
@@ -58,6 +60,8 @@ def run_job(job: Job) -> list[Record]:
     started = time.perf_counter()
     _reset_peak_memory()
     records: list[Record] = []
+    has_transformer = "spacy-transformers." in job.runs[0].config
+    packages = _PACKAGES + _TRANSFORMER_PACKAGES * has_transformer
     try:
         with (
             warnings.catch_warnings(),
@@ -77,7 +81,7 @@ def run_job(job: Job) -> list[Record]:
             {
                 **head_of(run),
                 "versions": {
-                    **{name: version(name) for name in _PACKAGES},
+                    **{name: version(name) for name in packages},
                     "python": platform.python_version(),
                 },
                 "wall_seconds": round(seconds, 2),
@@ -106,27 +110,29 @@ def head_of(run: Run) -> Record:
 
 def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
     first = job.runs[0]
-    dataset, log = first.dataset, folder / "log.jsonl"
+    dataset, log = first.dataset, folder / "log.json"
     config = load_config_from_str(first.config)
     config["paths"].update(train=dataset.train, dev=dataset.dev)
     config["system"]["seed"] = config["training"]["seed"] = first.seed
-    config["training"]["logger"] = {
-        "@loggers": "spacy.ConsoleLogger.v3",
-        "progress_bar": None,
-        "console_output": False,
-        "output_file": str(log),
-    }
+    config["training"]["logger"] = {"@loggers": logger.NAME, "path": str(log)}
     if job.gpu_id >= 0:
         spacy.require_gpu(job.gpu_id)
     nlp = init_nlp(config, use_gpu=job.gpu_id)
     train(nlp, folder, use_gpu=job.gpu_id, stdout=io.StringIO(), stderr=io.StringIO())
-    curve = _curve(log)
+    measured = srsly.read_json(log)
     best = folder / DIR_MODEL_BEST
     support = _gold_of_training_data(nlp, dataset.train, dataset.component)
     results = []
     for run in job.runs:
         result = _evaluate(spacy.load(best), run, config)
-        results.append({**result, "train_counts": support, "curve": curve})
+        results.append(
+            {
+                "step_seconds": measured["step_seconds"],
+                **result,
+                "train_counts": support,
+                "curve": _thinned(measured["curve"]),
+            }
+        )
     return results
 
 
@@ -161,11 +167,11 @@ def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
 
 
 def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
-    """The scores of annotated examples, those that `nlp.evaluate` gives and a tagger's macro F."""
+    """The scores of annotated examples: those that `nlp.evaluate` gives, and a tagger's by tag."""
     scores = Scorer(nlp).score(examples)
     found = evaluation.items_of(nlp.get_pipe(component))
     if found is not None and found[0] == "tag":
-        scores.update(evaluation.tag_scores(examples, *found))
+        scores.update(tag_scores(examples))
     return _kept(scores)
 
 
@@ -192,9 +198,9 @@ def _gold_of_training_data(nlp: Language, path: str, component: str) -> dict[str
     return evaluation.count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
 
 
-def _curve(log: Path) -> list[list[float]]:
-    """Step and dev score of the evaluations while training, evenly thinned."""
-    points = [[line["step"], round(line["score"], 5)] for line in srsly.read_jsonl(log)]
+def _thinned(curve: list[list[float]]) -> list[list[float]]:
+    """Step and dev score of some of the evaluations while training, at even distances."""
+    points = [[step, round(score, 5)] for step, score in curve]
     every = -(-len(points) // CURVE_POINTS)
     return points[:: max(every, 1)]
 

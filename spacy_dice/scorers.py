@@ -1,0 +1,290 @@
+"""spaCy scorers that show what accuracy hides: the scores of each label, and their averages.
+
+Each takes the place of the scorer that spaCy has for a component, calls it, keeps all of its scores
+as they are, and adds, under the component's prefix:
+
+* ``…_macro_f``: the mean of the F1 of all labels that are there, gold or predicted, so that a rare
+  label counts as much as a frequent one;
+* ``…_weighted_f``: that mean weighted by how often each label is gold;
+* ``…_micro_f`` and ``…_per_type`` where spaCy's scorer has nothing like them: F1 over all labels
+  together, and precision, recall and F1 of each label.
+
+They are None where spaCy's scores of the same annotation are, for want of it. All are equal to
+scikit-learn's `precision_recall_fscore_support` on the same labels.
+
+    [components.tagger.scorer]
+    @scorers = "dice.tagger_scorer.v1"
+
+    [training.score_weights]
+    tag_acc = 0.5
+    tag_macro_f = 0.5
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.scorer import PRFScore
+from spacy.tokens import Token
+from spacy.training import Example
+from spacy.util import registry
+
+Scores = dict[str, Any]
+Item = tuple[str, Any]
+# The gold and the predicted items of an example: labels, each with the place where it stands.
+Items = Callable[[Example], tuple[set[Item], set[Item]]]
+
+
+@dataclass(frozen=True)
+class LabelScorer:
+    """A scorer that adds to the scores of another one.
+
+    stock: the registered name of the other one.
+    more: what is added: called with the examples, the scores so far and the settings.
+    """
+
+    stock: str
+    more: Callable[[Sequence[Example], Scores, Mapping[str, Any]], Scores]
+
+    def __call__(self, examples: Iterable[Example], **settings: Any) -> Scores:
+        """The scores of `examples`; `settings` are those that spaCy passes to its own scorer."""
+        examples = list(examples)
+        scores = registry.scorers.get(self.stock)()(examples, **settings)
+        return {**scores, **self.more(examples, scores, settings)}
+
+
+def make_tagger_scorer() -> LabelScorer:
+    """`dice.tagger_scorer.v1`: adds `tag_macro_f`, `tag_micro_f`, `tag_weighted_f`, `tag_per_type`.
+
+    `tag_micro_f` is `tag_acc`, unless a token has no predicted tag.
+    """
+    return LabelScorer("spacy.tagger_scorer.v1", _more_of_tagger)
+
+
+def make_morphologizer_scorer() -> LabelScorer:
+    """`dice.morphologizer_scorer.v1`: adds scores of coarse tags, features and both.
+
+    `pos_…` are of coarse tags (`NOUN`), like `pos_acc`. `morph_…` are of single features
+    (`Number=Plur`), whose micro average is spaCy's `morph_micro_f`. `pos_morph_…` are of what the
+    component tells apart, whole analyses (`NOUN|Number=Plur`).
+    """
+    return LabelScorer("spacy.morphologizer_scorer.v1", _more_of_morphologizer)
+
+
+def make_ner_scorer() -> LabelScorer:
+    """`dice.ner_scorer.v1`: adds `ents_macro_f` and `ents_weighted_f`; the micro F1 is `ents_f`."""
+    return LabelScorer("spacy.ner_scorer.v1", _more_of_ner)
+
+
+def make_spancat_scorer() -> LabelScorer:
+    """`dice.spancat_scorer.v1`: adds `spans_KEY_macro_f`, `spans_KEY_weighted_f`.
+
+    The micro F1 is `spans_KEY_f`. For `spancat` and `spancat_singlelabel`.
+    """
+    return LabelScorer("spacy.spancat_scorer.v1", _more_of_spancat)
+
+
+def make_textcat_scorer() -> LabelScorer:
+    """`dice.textcat_scorer.v1`: adds `cats_weighted_f`, as spaCy has the other averages.
+
+    spaCy's `cats_macro_f` is over all labels of the component, there or not.
+    """
+    return LabelScorer("spacy.textcat_scorer.v2", _more_of_textcat)
+
+
+def make_textcat_multilabel_scorer() -> LabelScorer:
+    """`dice.textcat_multilabel_scorer.v1`: the same for categories that do not exclude others."""
+    return LabelScorer("spacy.textcat_multilabel_scorer.v2", _more_of_textcat_multilabel)
+
+
+def count_labels(examples: Iterable[Example], items: Items) -> dict[str, PRFScore]:
+    """How often each label is found, found where it is not, and missed; frequent labels first."""
+    counts: dict[str, PRFScore] = {}
+    for example in examples:
+        gold, found = items(example)
+        for label in sorted({label for label, _ in gold | found}):
+            counts.setdefault(label, PRFScore())
+        for label, _ in gold & found:
+            counts[label].tp += 1
+        for label, _ in found - gold:
+            counts[label].fp += 1
+        for label, _ in gold - found:
+            counts[label].fn += 1
+    return dict(sorted(counts.items(), key=lambda entry: (-_support(entry[1]), entry[0])))
+
+
+def scores_of_items(examples: Iterable[Example], prefix: str, items: Items) -> Scores:
+    """`…_per_type` and all averages; None if there are neither gold nor predicted labels."""
+    counts = count_labels(examples, items)
+    total = PRFScore()
+    for count in counts.values():
+        total += count
+    per_type = {label: count.to_dict() for label, count in counts.items()} or None
+    support = {label: _support(count) for label, count in counts.items()}
+    return {
+        f"{prefix}_micro_f": total.fscore if counts else None,
+        **averages(prefix, per_type, support),
+        f"{prefix}_per_type": per_type,
+    }
+
+
+def averages(
+    prefix: str, per_type: Mapping[str, Mapping[str, float]] | None, support: Mapping[str, int]
+) -> Scores:
+    """Macro and weighted F1.
+
+    per_type: scores of each label, of which "f" counts; None gives None.
+    support: how often each label is gold.
+
+    >>> averages("tag", {"NN": {"f": 0.9}, "UH": {"f": 0.5}}, {"NN": 30, "UH": 10})
+    {'tag_macro_f': 0.7, 'tag_weighted_f': 0.8}
+    """
+    if per_type is None:
+        return {f"{prefix}_macro_f": None, f"{prefix}_weighted_f": None}
+    total = sum(support.get(label, 0) for label in per_type)
+    weighted = sum(score["f"] * support.get(label, 0) for label, score in per_type.items())
+    return {
+        f"{prefix}_macro_f": sum(score["f"] for score in per_type.values()) / max(len(per_type), 1),
+        f"{prefix}_weighted_f": weighted / max(total, 1),
+    }
+
+
+def token_items(labels: Callable[[Token], Iterable[str]]) -> Items:
+    """Gold and predicted labels of tokens, aligned and left out as spaCy's scorer does it.
+
+    labels: the labels of a token, none where it is not annotated. What is predicted for a gold
+        token without any is neither right nor wrong.
+    """
+
+    def items(example: Example) -> tuple[set[Item], set[Item]]:
+        gold = {(label, token.i) for token in example.reference for label in labels(token)}
+        known = {i for _, i in gold}
+        align = example.alignment.x2y
+        found: set[Item] = set()
+        for token in example.predicted:
+            if not token.is_space and align.lengths[token.i] == 1:
+                index = int(align[token.i][0])
+                if index in known:
+                    found.update((label, index) for label in labels(token))
+        return gold, found
+
+    return items
+
+
+def entity_items(example: Example) -> tuple[set[Item], set[Item]]:
+    """Gold and predicted entities as spaCy's scorer compares them."""
+    reference, predicted = example.reference, example.predicted
+    if not reference.has_annotation("ENT_IOB"):
+        return set(), set()
+    gold = {(ent.label_, (ent.start, ent.end)) for ent in reference.ents}
+    found = set()
+    for ent in predicted.ents:
+        indices = example.alignment.x2y[ent.start : ent.end]
+        if len(indices):
+            start, end = int(indices[0]), int(indices[-1]) + 1
+            if all(token.ent_iob != 0 for token in reference[start:end]):
+                found.add((ent.label_, (start, end)))
+    return gold, found
+
+
+def tag(token: Token) -> tuple[str, ...]:
+    """The tag of a token."""
+    return (token.tag_,) if token.tag_ else ()
+
+
+def pos(token: Token) -> tuple[str, ...]:
+    """The coarse tag of a token."""
+    return (token.pos_,) if token.pos_ else ()
+
+
+def features(token: Token) -> list[str]:
+    """The morphological features of a token, `Number=Plur`."""
+    return [feature for feature in str(token.morph).split("|") if feature]
+
+
+def pos_and_features(token: Token) -> tuple[str, ...]:
+    """The whole analysis of a token, `NOUN|Number=Plur`."""
+    return (f"{token.pos_}|{token.morph}",) if token.has_morph() else ()
+
+
+def tag_scores(examples: Iterable[Example]) -> Scores:
+    """What `dice.tagger_scorer.v1` adds."""
+    return scores_of_items(examples, "tag", token_items(tag))
+
+
+def _more_of_tagger(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    return tag_scores(examples)
+
+
+def _more_of_morphologizer(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    more = scores_of_items(examples, "pos", token_items(pos))
+    more.update(scores_of_items(examples, "morph", token_items(features)))
+    more.update(scores_of_items(examples, "pos_morph", token_items(pos_and_features)))
+    # What spaCy has is kept to the last digit.
+    return {key: value for key, value in more.items() if key not in scores}
+
+
+def _more_of_ner(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    counts = count_labels(examples, entity_items)
+    per_type = scores["ents_per_type"]
+    if per_type is not None:
+        # spaCy lists types, too, that were only found where nobody knows whether they are right.
+        per_type = {label: prf for label, prf in per_type.items() if label in counts}
+    return averages("ents", per_type, {label: _support(count) for label, count in counts.items()})
+
+
+def _more_of_spancat(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    key = settings["spans_key"]
+    prefix = settings.get("attr", f"spans_{key}")
+    support: Counter[str] = Counter()
+    for example in examples:
+        spans = example.reference.spans.get(key, ())
+        support.update(label for label, *_ in {(s.label_, s.start, s.end) for s in spans})
+    return averages(prefix, scores[f"{prefix}_per_type"], support)
+
+
+def _more_of_textcat(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    support: Counter[str] = Counter()
+    for cats in _categories(examples, settings):
+        if cats:
+            support[max(cats, key=lambda label: cats[label])] += 1
+    return _weighted_of_categories(scores, support)
+
+
+def _more_of_textcat_multilabel(
+    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+) -> Scores:
+    support: Counter[str] = Counter()
+    for cats in _categories(examples, settings):
+        support.update(label for label, score in cats.items() if score > 0)
+    return _weighted_of_categories(scores, support)
+
+
+def _categories(
+    examples: Sequence[Example], settings: Mapping[str, Any]
+) -> Iterable[dict[str, float]]:
+    """The gold categories of each example that the component knows."""
+    known = set(settings.get("labels", ()))
+    for example in examples:
+        cats = example.reference.cats
+        yield {label: score for label, score in cats.items() if label in known}
+
+
+def _weighted_of_categories(scores: Scores, support: Mapping[str, int]) -> Scores:
+    found = averages("cats", scores["cats_f_per_type"], support)
+    return {"cats_weighted_f": found["cats_weighted_f"]}
+
+
+def _support(count: PRFScore) -> int:
+    return count.tp + count.fn
