@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 
-COMMANDS = ("benchmark", "calibrate", "compare", "convert", "report")
+COMMANDS = ("benchmark", "calibrate", "compare", "convert", "diagnose", "report")
 
 
 def call(*arguments):

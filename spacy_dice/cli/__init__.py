@@ -7,6 +7,8 @@ import sys
 
 from .app import app
 from .corpora import convert
+from .diagnose import diagnose
+from .evaluate import extend_evaluate
 from .experiments import benchmark, calibrate, compare, report
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "calibrate",
     "compare",
     "convert",
+    "diagnose",
     "main",
     "report",
 ]
@@ -24,6 +27,7 @@ if "spacy.cli._util" in sys.modules:
     from spacy.cli._util import app as spacy_app
 
     spacy_app.add_typer(app)
+    extend_evaluate(spacy_app)
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ class LossMixin:
         for example in get_examples():
             if self.has_annotation(example.reference):
                 return
-            found.update(dict.fromkeys(_annotation_of(example.reference)))
+            found.update(dict.fromkeys(annotation_of(example.reference)))
             n_examples += 1
             n_words += len(example.reference)
         if (n_examples, n_words) != _WITHOUT_DATA:
@@ -168,7 +168,8 @@ def initialize_with_loss(stock: Callable[..., None]) -> Callable[..., None]:
     return initialize
 
 
-def _annotation_of(doc: Doc) -> list[str]:
+def annotation_of(doc: Doc) -> list[str]:
+    """What a gold document is annotated with, by name."""
     found = [name for name in _ANNOTATIONS if doc.has_annotation(name)]
     if doc.cats:
         found.append("cats")

@@ -1,0 +1,154 @@
+"""What a distribution of labels means for the choice of a loss, and the block to paste.
+
+`recommend` is the one place that knows which loss goes with which data.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from thinc.api import Config
+
+from .._validation import listed
+from .distribution import BALANCED, FEW, TOO_FEW, Distribution
+
+Block = dict[str, Any]
+
+# Whose output is one probability per label, each for itself.
+LOGISTIC = ("textcat_multilabel", "spancat", "span_finder")
+# With more, the block names no weights; the loss counts the labels itself, and gets the same.
+WEIGHTS_IN_BLOCK = 12
+# From this share on, one label is what the others are searched in: ham, or tokens inside sentences.
+MAJORITY = 0.5
+
+
+class Recommendation(NamedTuple):
+    """A loss block, and why."""
+
+    block: Block
+    reason: str
+
+
+def recommend(stock: str, found: Distribution) -> list[Recommendation]:
+    """The losses for a component with such labels, the first choice first.
+
+    stock: the stock factory of the component, such as `ner`.
+    """
+    own = "dice.SE.v1" if stock in LOGISTIC else "dice.CE.v1"
+    if found.is_balanced:
+        return [Recommendation({"@losses": own}, "what spaCy itself trains on")]
+    block: Block = {"@losses": "dice.DSC.v1"}
+    excluded = _excluded(found)
+    if excluded:
+        block["exclude"] = [excluded]
+    choices = [Recommendation(block, "aims at F1: examples that are easy already lose weight")]
+    if found.exclusive:
+        choices.append(
+            Recommendation(
+                {"@losses": "dice.WCE.v1", **_weights(found)},
+                "aims at recall of rare labels, at the cost of false positives",
+            )
+        )
+    return choices
+
+
+def expect(found: Distribution) -> list[str]:
+    """What can be expected of an F1-oriented loss with such labels, in sentences."""
+    if found.is_balanced:
+        sentences = [
+            f"Balanced: no label is {BALANCED:g} times as frequent as another. Cross entropy and "
+            "F1 ask for the same here; do not expect a gain from another loss."
+        ]
+    else:
+        sentences = [_of_imbalance(found)]
+        sentences.append(
+            "A loss adds no information. On data like this expect anything from nothing to a few "
+            "points of F1, and no gain in accuracy: measure it against cross entropy, with several "
+            "seeds (spacy dice compare), and against tuned decisions (spacy dice calibrate)."
+        )
+    if found.between(0, TOO_FEW):
+        sentences.append(
+            f"Labels with fewer than {TOO_FEW} examples are hardly learned, whatever the loss: "
+            "annotate more, merge them, or do not count on them."
+        )
+    if found.between(TOO_FEW, FEW):
+        sentences.append(
+            f"Labels with {TOO_FEW} to {FEW - 1} examples are learned less well, and their scores "
+            "vary with the seed more than with the loss."
+        )
+    return [*sentences, found.note] if found.note else sentences
+
+
+def to_snippet(name: str, factory: str | None, block: Mapping[str, Any]) -> str:
+    """A loss block as it stands in a config.
+
+    name: of the component.
+    factory: to be set in the block of the component; None if the one there takes a loss already.
+    """
+    lines = [f'# In [components.{name}]: factory = "{factory}"', ""] if factory else []
+    return "\n".join(lines + _sections(f"components.{name}.loss", block)) + "\n"
+
+
+def _sections(section: str, block: Mapping[str, Any]) -> list[str]:
+    inner = {key: value for key, value in block.items() if isinstance(value, Mapping)}
+    lines = [f"[{section}]"]
+    lines += [f"{key} = {json.dumps(block[key])}" for key in block if key not in inner]
+    for key, value in inner.items():
+        lines += ["", *_sections(f"{section}.{key}", value)]
+    return lines
+
+
+def _excluded(found: Distribution) -> str | None:
+    """The label that the others are searched in."""
+    if found.majority is None:
+        return None
+    label, share = found.majority
+    return label if label == found.background or share >= MAJORITY else None
+
+
+def _weights(found: Distribution) -> dict[str, Any]:
+    weights = found.weights()
+    # Not every label can be a key in a config; the loss counts itself where there are no weights.
+    if len(weights) > WEIGHTS_IN_BLOCK or not all(map(_is_key, weights)):
+        return {}
+    return {"class_weights": weights}
+
+
+def _is_key(label: str) -> bool:
+    if not label or label[0] in "@*":
+        return False
+    written = Config({"section": {label: 1.0}})
+    try:
+        return Config().from_str(written.to_str()) == written
+    except ValueError:
+        return False
+
+
+def _of_imbalance(found: Distribution) -> str:
+    if found.decisions is None:
+        return (
+            "Imbalanced: nearly all candidates are no span. Losses of the Dice family give the "
+            "spans their weight back."
+        )
+    if found.majority is None:
+        rarest = min(found.positives, key=lambda label: (found.positives[label] or 1, label))
+        return (
+            f"Imbalanced: {_percent(found.share(rarest))} of the {found.decision} have "
+            f"{listed([rarest])}. Cross entropy is low for a model that never says so, F1 is not; "
+            "losses of the Dice family leave the many true negatives out."
+        )
+    label, share = found.majority
+    if _excluded(found):
+        return (
+            f"Imbalanced: {_percent(share)} of the {found.decision} are {label}, and cross entropy "
+            "is low for a model that says nothing else. Losses of the Dice family leave these true "
+            "negatives out, so that the rest counts as it does in F1."
+        )
+    return (
+        f"Imbalanced, though no label has most of the {found.decision}: the rare ones hardly count "
+        "in cross entropy or accuracy. A loss for F1 is for those who are judged by macro F1."
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{100 * share:.1f} %"

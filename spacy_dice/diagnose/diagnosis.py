@@ -1,0 +1,271 @@
+"""From a corpus and a config to what is to be said about each component."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spacy.strings import StringStore
+from spacy.util import load_config
+from spacy.vocab import Vocab
+
+from .._validation import check_choice, listed, refuse
+from ..components.base import annotation_of
+from .advice import Recommendation, expect, recommend, to_snippet
+from .annotations import TALLIES, ExclusiveCategories, Tally
+from .distribution import Distribution
+from .docbin import files_of, stream
+
+# They learn what other components ask of them.
+_SHARED = ("tok2vec", "transformer", "curated_transformer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A component to look at: its name, its stock factory, and its block in the config."""
+
+    name: str
+    stock: str
+    settings: Mapping[str, Any]
+
+    @property
+    def factory(self) -> str | None:
+        """The factory with a loss that it needs; None if it has that already."""
+        needed = f"dice_{self.stock}"
+        return None if self.settings.get("factory") == needed else needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was found for a component; without a dev set `dev` is None."""
+
+    component: Wanted
+    train: Distribution
+    dev: Distribution | None
+
+    @property
+    def recommendations(self) -> list[Recommendation]:
+        """The losses to try, the first choice first."""
+        return recommend(self.component.stock, self.train)
+
+    @property
+    def snippets(self) -> list[str]:
+        """The loss blocks to paste, in the same order."""
+        return [
+            to_snippet(self.component.name, self.component.factory, choice.block)
+            for choice in self.recommendations
+        ]
+
+    @property
+    def only_in_train(self) -> list[str]:
+        """The labels that no dev score says anything about."""
+        return [] if self.dev is None else self.train.only_here(_seen(self.dev))
+
+    @property
+    def only_in_dev(self) -> list[str]:
+        """The labels that cannot be learned."""
+        return [] if self.dev is None else self.dev.only_here(_seen(self.train))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "factory": self.component.stock,
+            "train": self.train.to_dict(),
+            "dev": self.dev and self.dev.to_dict(),
+            "only_in_train": self.only_in_train,
+            "only_in_dev": self.only_in_dev,
+            "expect": expect(self.train),
+            "losses": [choice._asdict() for choice in self.recommendations],
+            "snippets": self.snippets,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What was found in a corpus.
+
+    documents, tokens: of the train set, those without tokens left out.
+    skipped: components of the config that were not looked at, and why.
+    """
+
+    train: Path
+    dev: Path | None
+    documents: int
+    tokens: int
+    findings: list[Finding]
+    skipped: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "train": self.train.as_posix(),
+            "dev": self.dev and self.dev.as_posix(),
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "skipped": dict(self.skipped),
+            "components": {finding.component.name: finding.to_dict() for finding in self.findings},
+        }
+
+
+def diagnose(
+    train: Path, config: Path | None = None, dev: Path | None = None, component: str | None = None
+) -> Diagnosis:
+    """Look at the labels of a corpus, for each trainable component.
+
+    train: a `.spacy` file or a folder of such. Memory is bounded: it is read as a stream.
+    config: the components are those of this config; without it, all whose annotation there is.
+    dev: another corpus, to compare the labels with; by default the config's `[paths] dev`.
+    component: only this one; without a config, the name of a stock factory.
+    RAISES: FileNotFoundError; ValueError for files that cannot be read, an unknown component, and a
+        corpus without the annotation of a component.
+    """
+    wanted: list[Wanted] | None = None
+    skipped: dict[str, str] = {}
+    if config is not None:
+        settings = _read_config(config)
+        wanted, skipped = _components_of(settings, config)
+        dev = dev or _dev_of(settings, config)
+    elif component is not None:
+        wanted = [Wanted(name=stock, stock=stock, settings={}) for stock in TALLIES]
+    if component is not None and wanted is not None:
+        check_choice(str(config or train), "component", component, [w.name for w in wanted])
+        wanted = [w for w in wanted if w.name == component]
+    if dev is not None:
+        # Before the other is read, which may take minutes.
+        files_of(dev)
+    of_train = _Count(train, wanted)
+    of_dev = None if dev is None else _Count(dev, [w for w, _ in of_train.tallies], required=False)
+    in_dev = {} if of_dev is None else of_dev.distributions()
+    return Diagnosis(
+        train=train,
+        dev=dev,
+        documents=of_train.documents,
+        tokens=of_train.tokens,
+        findings=[
+            Finding(
+                component=wanted,
+                train=tally.distribution(of_train.strings),
+                dev=in_dev.get(wanted.name),
+            )
+            for wanted, tally in of_train.tallies
+        ],
+        skipped=skipped,
+    )
+
+
+class _Count:
+    """The labels of a corpus, counted in one go.
+
+    wanted: what to count; None for all that there is.
+    required: whether to refuse a corpus that lacks the annotation of a component.
+    """
+
+    def __init__(
+        self, path: Path, wanted: Iterable[Wanted] | None, *, required: bool = True
+    ) -> None:
+        self.documents = self.tokens = 0
+        vocab = Vocab()
+        self.strings: StringStore = vocab.strings
+        self.tallies = [(w, TALLIES[w.stock](w.settings)) for w in wanted or _of_any_corpus()]
+        keys: set[str] = set()
+        for doc in stream(path, vocab):
+            self.documents += 1
+            self.tokens += len(doc)
+            for key in set(doc.spans) - keys if wanted is None else ():
+                keys.add(key)
+                spans = Wanted(name=f"spancat_{key}", stock="spancat", settings={"spans_key": key})
+                self.tallies.append((spans, TALLIES["spancat"](spans.settings)))
+            for _, tally in self.tallies:
+                tally.add(doc)
+        if not self.documents:
+            refuse(str(path), "has no documents with tokens")
+        if wanted is None:
+            self.tallies = list(self._there())
+            required = not self.tallies
+        lacking = [w for w, tally in self.tallies if not tally.is_there]
+        if required and (lacking or not self.tallies):
+            names = ", ".join(f"{w.name!r} ({w.stock})" for w in lacking)
+            refuse(
+                str(path),
+                f"has no annotation for {names or 'any component'}; what it has is "
+                f"{listed(_annotation(path)) or 'none at all'}",
+            )
+
+    def _there(self) -> Iterator[tuple[Wanted, Tally]]:
+        """What there is annotation for; categories are either exclusive or not."""
+        consistent = all(
+            tally.is_consistent
+            for _, tally in self.tallies
+            if isinstance(tally, ExclusiveCategories)
+        )
+        for wanted, tally in self.tallies:
+            other = "textcat_multilabel" if consistent else "textcat"
+            if tally.is_there and wanted.stock != other:
+                yield wanted, tally
+
+    def distributions(self) -> dict[str, Distribution]:
+        """What was counted, by the name of the component."""
+        return {w.name: tally.distribution(self.strings) for w, tally in self.tallies}
+
+
+def _of_any_corpus() -> Iterator[Wanted]:
+    """What to look for where no config says it; keys of span groups are not known yet."""
+    for stock in TALLIES:
+        if stock not in ("spancat", "spancat_singlelabel", "span_finder"):
+            yield Wanted(name=stock, stock=stock, settings={})
+
+
+def _annotation(path: Path) -> list[str]:
+    """What any document is annotated with; one of one token always has a sentence."""
+    found: dict[str, None] = {}
+    for doc in stream(path, Vocab()):
+        if len(doc) > 1 or doc.cats:
+            found.update(dict.fromkeys(annotation_of(doc)))
+    return list(found)
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    try:
+        return load_config(path, interpolate=True)
+    except ValueError as error:
+        # spaCy's message has a line for each thing that is wrong.
+        refuse(str(path), f"is not a config that spaCy can read: {' '.join(str(error).split())}")
+
+
+def _components_of(config: Mapping[str, Any], path: Path) -> tuple[list[Wanted], dict[str, str]]:
+    """The components to look at, and why others are left out."""
+    frozen = config.get("training", {}).get("frozen_components") or ()
+    wanted, skipped = [], {}
+    for name, block in config.get("components", {}).items():
+        factory = str(block.get("factory", ""))
+        stock = factory.removeprefix("dice_")
+        if "source" in block:
+            skipped[name] = f"comes from {block['source']}"
+        elif name in frozen:
+            skipped[name] = "is frozen"
+        elif stock in TALLIES:
+            wanted.append(Wanted(name=name, stock=stock, settings=block))
+        elif factory not in _SHARED:
+            skipped[name] = f"has the factory {factory}, whose loss cannot be chosen"
+    if not wanted:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in skipped.items())
+        refuse(str(path), f"has no component whose loss can be chosen ({reasons or 'none at all'})")
+    return wanted, skipped
+
+
+def _dev_of(config: Mapping[str, Any], path: Path) -> Path | None:
+    """The dev set of a config, a path from where the command is called."""
+    dev = config.get("paths", {}).get("dev")
+    if not dev:
+        return None
+    if not Path(dev).exists():
+        raise FileNotFoundError(
+            f"{dev}: there is no such file, as [paths] dev of {path} says; name another with --dev"
+        )
+    return Path(dev)
+
+
+def _seen(found: Distribution) -> set[str]:
+    return {label for label, count in found.examples.items() if count}

@@ -1,0 +1,96 @@
+"""The distribution of the labels of a component, as SVG.
+
+The same labels give the same file, byte for byte.
+"""
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from ..experiments.plots import BASELINE, COLOURS, STYLE
+from .diagnosis import Finding
+from .distribution import FEW, TOO_FEW
+from .text import headline, percent
+
+# So many labels are drawn, the most frequent ones.
+DRAWN = 60
+_ENOUGH, _TOO_FEW, _FEW = COLOURS[0], COLOURS[1], COLOURS[4]
+_LEGEND = {
+    _ENOUGH: f"{FEW} examples or more",
+    _FEW: f"fewer than {FEW}",
+    _TOO_FEW: f"fewer than {TOO_FEW}",
+}
+
+
+def draw(finding: Finding, path: Path) -> None:
+    """Write a bar chart of the labels to `path`; its suffix says whether as SVG or PNG."""
+    found = finding.train
+    examples = dict(list(found.examples.items())[:DRAWN])
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 1.2 + 0.21 * (len(examples) + 1)), layout="constrained")
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        _bars(ax, finding, examples)
+        figure.suptitle(
+            f"{finding.component.name}: {headline(finding)}", x=0.01, ha="left", fontsize=9
+        )
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(path, dpi=150, metadata=metadata)
+
+
+def _bars(ax: Axes, finding: Finding, examples: dict[str, int]) -> None:
+    found = finding.train
+    names = [_shortened(label) for label in examples]
+    values = list(examples.values())
+    colours = [_TOO_FEW if n < TOO_FEW else _FEW if n < FEW else _ENOUGH for n in values]
+    texts = [
+        f"{count:,}"
+        + (
+            f"  ({percent(found.share(label))})"
+            if found.decisions and found.unit == found.decision
+            else ""
+        )
+        for label, count in examples.items()
+    ]
+    if found.background and found.exclusive and found.decisions:
+        outside = found.counts[found.background]
+        names.insert(0, f"{found.background} ({found.decision})")
+        values.insert(0, outside)
+        colours.insert(0, BASELINE)
+        texts.insert(0, f"{outside:,}  ({percent(outside / found.decisions)} of {found.decision})")
+    positions = range(len(values))
+    # From below 1, so that a bar of 1 can be seen on the scale of powers of ten.
+    ax.barh(positions, [max(n, 0.5) - 0.5 for n in values], left=0.5, color=colours, height=0.72)
+    for y, (value, text) in enumerate(zip(values, texts, strict=True)):
+        ax.annotate(
+            text, (max(value, 0.5), y), (4, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    ax.set_xscale("log")
+    ax.set_xlim(0.5, max(values, default=1) * 12)
+    ax.xaxis.set_major_locator(LogLocator(base=10))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    ax.set_yticks(positions, names)
+    ax.set_ylim(len(values) - 0.4, -0.6)
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    more = len(found.examples) - len(examples)
+    ax.set_xlabel(
+        f"{found.unit} in the training data (log scale)"
+        + (f"; {more:,} rarer labels are left out" if more else "")
+    )
+    shown = [colour for colour in _LEGEND if colour in colours]
+    if len(shown) > 1:
+        handles = [Patch(color=colour, label=_LEGEND[colour]) for colour in shown]
+        ax.legend(handles=handles, loc="lower right", fontsize=8)
+
+
+def _shortened(label: str, limit: int = 48) -> str:
+    # A dollar would begin a formula.
+    label = label if len(label) <= limit else label[: limit - 1] + "…"
+    return label.replace("$", r"\$")
