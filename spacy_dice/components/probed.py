@@ -130,6 +130,6 @@ def targets_of_probe(gradient: Array) -> tuple[Array, Array | None]:
     if (positive | (gradient == PROBE)).all():
         return targets, None
     weights = xp.where(positive, 1, gradient / PROBE).astype(gradient.dtype, copy=False)
-    of_rows = xp.where(positive, 0, weights).max(axis=1, keepdims=True, initial=0)
+    of_rows = xp.where(positive, 0, weights).max(axis=1, keepdims=True)
     weighted = positive & (of_rows > 0) & (of_rows != 1)
     return xp.where(weighted, 1, targets), xp.where(weighted, of_rows, weights)
