@@ -37,23 +37,25 @@ def recommend(stock: str, found: Distribution) -> list[Recommendation]:
     own = "dice.SE.v1" if stock in LOGISTIC else "dice.CE.v1"
     if found.is_balanced:
         return [Recommendation({"@losses": own}, "what spaCy itself trains on")]
+    other: Block
     block: Block = {"@losses": "dice.DSC.v1"}
     excluded = _excluded(found)
     if excluded:
         block["exclude"] = [excluded]
     choices = [Recommendation(block, "aims at F1: examples that are easy already lose weight")]
-    if found.exclusive:
-        choices.append(
-            Recommendation(
-                {"@losses": "dice.WCE.v1", **_weights(found)},
-                "aims at recall of rare labels, at the cost of false positives",
-            )
-        )
-    return choices
+    if stock in LOGISTIC:
+        other, why = {"@losses": "dice.CE.v1"}, "less of a change from spaCy's squared error"
+    else:
+        other = {"@losses": "dice.WCE.v1", **_weights(found)}
+        why = "aims at recall of rare labels, at the cost of false positives"
+    return [*choices, Recommendation(other, why)]
 
 
-def expect(found: Distribution) -> list[str]:
-    """What can be expected of an F1-oriented loss with such labels, in sentences."""
+def expect(stock: str, found: Distribution) -> list[str]:
+    """What can be expected of an F1-oriented loss with such labels, in sentences.
+
+    stock: the stock factory of the component.
+    """
     if found.is_balanced:
         sentences = [
             f"Balanced: no label is {BALANCED:g} times as frequent as another. Cross entropy and "
@@ -61,6 +63,11 @@ def expect(found: Distribution) -> list[str]:
         ]
     else:
         sentences = [_of_imbalance(found)]
+        if stock in LOGISTIC:
+            sentences.append(
+                "spaCy's own loss for this component is a squared error, which hardly moves a rare "
+                "positive: this is where another loss, cross entropy too, has most to gain."
+            )
         sentences.append(
             "A loss adds no information. On data like this expect anything from nothing to a few "
             "points of F1, and no gain in accuracy: measure it against cross entropy, with several "

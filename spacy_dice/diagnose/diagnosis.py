@@ -74,7 +74,7 @@ class Finding:
             "dev": self.dev and self.dev.to_dict(),
             "only_in_train": self.only_in_train,
             "only_in_dev": self.only_in_dev,
-            "expect": expect(self.train),
+            "expect": expect(self.component.stock, self.train),
             "losses": [choice._asdict() for choice in self.recommendations],
             "snippets": self.snippets,
         }

@@ -6,7 +6,6 @@ from io import StringIO
 from rich import box
 from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
@@ -71,13 +70,13 @@ def _finding(finding: Finding, *, full: bool) -> Iterator[RenderableType]:
     yield _table(found, full=full)
     for name, text in _facts(finding):
         yield _paragraph(name, text)
-    yield _paragraph("Expect", "\n".join(expect(found)))
+    yield _paragraph("Expect", "\n".join(expect(finding.component.stock, found)))
     for i, (choice, snippet) in enumerate(
         zip(finding.recommendations, finding.snippets, strict=True)
     ):
         yield _paragraph("Paste" if not i else "Or", f"{choice.reason}:")
-        syntax = Syntax(snippet.rstrip(), "ini", background_color="default", word_wrap=True)
-        yield Padding(syntax, (0, 0, 0, 2))
+        # Not indented: in a config that would be the rest of the line above.
+        yield Syntax(snippet.rstrip(), "ini", background_color="default")
 
 
 def _table(found: Distribution, *, full: bool) -> Table:
@@ -94,7 +93,7 @@ def _table(found: Distribution, *, full: bool) -> Table:
     for i, label in enumerate(labels):
         if hidden and SHOWN - 1 - RAREST <= i < len(labels) - RAREST:
             if i == SHOWN - 1 - RAREST:
-                table.add_row(Text(f"… {hidden} more, --full shows them", style="dim"))
+                table.add_row(Text(f"… {hidden} more: --full", style="dim"))
             continue
         count = found.examples[label]
         style = "red" if count < TOO_FEW else "yellow" if count < FEW else ""
@@ -112,7 +111,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "Imbalance", "; ".join(ratios)
     for name, labels in (
         (f"Under {TOO_FEW}", found.between(0, TOO_FEW)),
-        (f"Under {FEW}", found.between(TOO_FEW, FEW)),
+        (f"{TOO_FEW} to {FEW - 1}", found.between(TOO_FEW, FEW)),
         ("Only in train", finding.only_in_train),
         ("Only in dev", finding.only_in_dev),
     ):
