@@ -15,7 +15,7 @@ def parse(content):
 
 
 def test_shipped_matrices_are_valid():
-    for name in ("compare", "losses"):
+    for name in ("compare", "losses", "transformers"):
         matrix = read_matrix(ROOT / "configs" / f"{name}.yml")
         assert matrix.name == name
         assert matrix.baseline == "CE"

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from .._validation import check_choice
 from .definition import Run, runs_of
+from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
 from .results import open_folder, open_runs, write_json
@@ -49,8 +50,8 @@ def compare(
     backend, scheduler: "dask" runs on the cluster of the scheduler at this address.
     gpu_id: the CUDA device to train on; -1 for the CPU.
     replace: train again what was made by another definition of the same run.
-    RAISES: ValueError, FileNotFoundError, FileExistsError and ConnectionError, all before anything
-        is trained.
+    RAISES: ValueError, FileNotFoundError, FileExistsError, ModuleNotFoundError and
+        ConnectionError, all before anything is trained.
     """
     check_choice("compare", "backend", backend, BACKENDS)
     runs = runs_of(matrix)
@@ -62,6 +63,10 @@ def compare(
             and run.row.name in part.rows
             and run.seed in part.seeds
         ]
+    if backend == "loky":
+        # The workers of a cluster have GPUs and models of their own.
+        check_gpu(gpu_id)
+        check_models(runs)
     pool: AbstractContextManager[Pool] = (
         local_pool(run_job, failed_records, jobs)
         if backend == "loky"
