@@ -76,6 +76,23 @@ def test_overview(folder):
     assert c == f"{a} (+0.0)"
 
 
+def test_times_where_they_are_recorded(folder):
+    analysis = Analysis(read_folder(folder))
+    assert analysis.times(analysis.records.tables["d"]) is None
+    for loss, factor in (("A", 1.0), ("B", 2.0)):
+        for seed in range(4):
+            seconds = {"cpu": (seed + 1) * factor / 10, "wall": 1.0}
+            changes = {"step_seconds": seconds, "wall_seconds": 60 * factor}
+            write_run(folder, "d", loss, seed, missed=5, **changes)
+    analysis = Analysis(read_folder(folder))
+    sheet = analysis.times(analysis.records.tables["d"])
+    assert sheet.rows == [
+        ["A", "250.0", "1000.0", "1.00", "60"],
+        ["B", "500.0", "1000.0", "2.00", "120"],
+    ]
+    assert "relative to A" in sheet.to_markdown()
+
+
 def test_sections(folder):
     analysis = Analysis(read_folder(folder))
     table = analysis.records.tables["d"]

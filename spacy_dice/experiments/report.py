@@ -59,7 +59,8 @@ def sections_of(analysis: Analysis) -> list[Section]:
         return []
     sections = [Section("Summary", _there(analysis.overview(), analysis.across()))]
     for table in records.tables.values():
-        sheets = _there(analysis.scores(table), analysis.rare(table), analysis.types(table))
+        tables = (analysis.scores, analysis.rare, analysis.types, analysis.times)
+        sheets = _there(*(make(table) for make in tables))
         sections.append(Section(table.dataset, sheets))
     return sections
 

@@ -24,7 +24,7 @@ LEVEL = 0.95
 RESAMPLES = 2000
 # Scores that can be computed again from counts, and how. Others have no bootstrap over documents.
 _MICRO = ("ents_f", "tag_acc", "cats_micro_f", "spans_sc_f")
-_MACRO = ("tag_macro_f", "cats_macro_f")
+_MACRO = ("tag_macro_f", "ents_macro_f", "cats_macro_f")
 
 Interval = tuple[float, float]
 

@@ -209,6 +209,50 @@ class Analysis:
             note=f"Precision / recall / F1 on the {table.part} set, mean over seeds, in %.",
         )
 
+    def times(self, table: Table) -> Sheet | None:
+        """The time of a training step; None where it was not recorded."""
+        rows = []
+        baseline = _step_times(table.series.get(table.baseline))
+        for loss, series in table.series.items():
+            times = _step_times(series)
+            if not times:
+                continue
+            ratios = [times[seed][0] / baseline[seed][0] for seed in times if seed in baseline]
+            rows.append(
+                [
+                    loss,
+                    *(
+                        f"{1000 * numpy.mean(column):.1f}"
+                        for column in zip(*times.values(), strict=True)
+                    ),
+                    f"{numpy.mean(ratios):.2f}" if ratios else NONE,
+                    f"{numpy.mean([run['wall_seconds'] for run in series.runs.values()]):.0f}",
+                ]
+            )
+        if not rows:
+            return None
+        return Sheet(
+            title="Time",
+            header=[
+                "loss",
+                "step, processor ms",
+                "step, wall ms",
+                f"processor, relative to {table.baseline}",
+                "run, wall s",
+            ],
+            rows=rows,
+            note="Of a step the median in a run, without evaluation; means over seeds. The "
+            "relation is paired by seed, and so by batches. Wall times depend on what else the "
+            "machine did, those of a run on its evaluations too.",
+        )
+
+
+def _step_times(series: Series | None) -> dict[int, tuple[float, float]]:
+    """Seconds of the processor and of the clock for a training step, by seed."""
+    runs = series.runs if series is not None else {}
+    recorded = {seed: run.get("step_seconds") for seed, run in runs.items()}
+    return {seed: (times["cpu"], times["wall"]) for seed, times in recorded.items() if times}
+
 
 def _scores(table: Table, loss: str, key: str) -> list[float]:
     series: Series | None = table.series.get(loss)

@@ -5,6 +5,7 @@ from .statistics import Difference, Estimate
 NONE = "–"
 _SCORES = {
     "ents_f": "entity F1",
+    "ents_macro_f": "entity macro F1",
     "tag_acc": "tag accuracy",
     "tag_macro_f": "tag macro F1",
     "pos_acc": "POS accuracy",
