@@ -436,5 +436,27 @@ def test_corpora_that_are_refused(tmp_path):
     assert not output.exists()
 
 
+def test_annotation_without_any_label(tmp_path):
+    """Documents without entities and spans are annotated, too."""
+    vocab = spacy.blank("en").vocab
+    doc = Doc(vocab, words=["nothing", "here"], ents=["O", "O"])
+    doc.spans["sc"] = []
+    path = write(tmp_path / "train.spacy", [doc])
+    for component in ("ner", "spancat", "span_finder"):
+        result = call(path, "--component", component, "--output", tmp_path / "out")
+        assert result.exit_code == 0, result.output
+        content = json.loads((tmp_path / "out" / "diagnose.json").read_text(encoding="utf8"))
+        assert not any(content["components"][component]["train"]["examples"].values())
+
+
+@pytest.mark.parametrize("name", ["wnut17", "ritter_pos", "sms_spam"])
+def test_readme_shows_what_is_recorded(name):
+    text = (ROOT / "metrics" / "diagnose" / name / "diagnose.txt").read_text(encoding="utf8")
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    assert f"```text\n{text}```" in readme, "run: python -m spacy project run diagnose-corpora"
+    for file in (ROOT / "metrics" / "diagnose" / name).glob("*.svg"):
+        assert file.relative_to(ROOT).as_posix() in readme
+
+
 def test_every_component_with_a_loss_is_known():
     assert sorted(TALLIES) == FACTORIES

@@ -19,6 +19,8 @@ from .text import headline, percent
 
 # So many labels are drawn, the most frequent ones.
 DRAWN = 60
+# Up to so many times the shortest bar, the longest is drawn on the same scale.
+LINEAR = 100
 _ENOUGH, _TOO_FEW, _FEW = COLOURS[0], COLOURS[1], COLOURS[4]
 _LEGEND = {
     _ENOUGH: f"{FEW} examples or more",
@@ -59,21 +61,26 @@ def _bars(ax: Axes, finding: Finding, examples: dict[str, int]) -> None:
     ]
     if found.background and found.exclusive and found.decisions:
         outside = found.counts[found.background]
-        names.insert(0, f"{found.background} ({found.decision})")
+        names.insert(0, found.background)
         values.insert(0, outside)
         colours.insert(0, BASELINE)
-        texts.insert(0, f"{outside:,}  ({percent(outside / found.decisions)} of {found.decision})")
+        texts.insert(0, f"{outside:,} {found.decision}  ({percent(outside / found.decisions)})")
     positions = range(len(values))
+    largest = max(values, default=1)
+    in_powers = largest > LINEAR * min(filter(None, values), default=1)
     # From below 1, so that a bar of 1 can be seen on the scale of powers of ten.
-    ax.barh(positions, [max(n, 0.5) - 0.5 for n in values], left=0.5, color=colours, height=0.72)
+    left = 0.5 if in_powers else 0
+    ax.barh(positions, [max(n - left, 0) for n in values], left=left, color=colours, height=0.72)
     for y, (value, text) in enumerate(zip(values, texts, strict=True)):
-        ax.annotate(
-            text, (max(value, 0.5), y), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    ax.set_xscale("log")
-    ax.set_xlim(0.5, max(values, default=1) * 12)
-    ax.xaxis.set_major_locator(LogLocator(base=10))
-    ax.xaxis.set_minor_locator(NullLocator())
+        place = (max(value, left), y)
+        ax.annotate(text, place, (4, 0), textcoords="offset points", va="center", fontsize=8)
+    if in_powers:
+        ax.set_xscale("log")
+        ax.set_xlim(left, largest * 12)
+        ax.xaxis.set_major_locator(LogLocator(base=10))
+        ax.xaxis.set_minor_locator(NullLocator())
+    else:
+        ax.set_xlim(0, max(largest, 1) * 1.18)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     ax.set_yticks(positions, names)
     ax.set_ylim(len(values) - 0.4, -0.6)
@@ -81,7 +88,8 @@ def _bars(ax: Axes, finding: Finding, examples: dict[str, int]) -> None:
     ax.tick_params(axis="y", length=0)
     more = len(found.examples) - len(examples)
     ax.set_xlabel(
-        f"{found.unit} in the training data (log scale)"
+        f"{found.unit} in the training data"
+        + (" (log scale)" if in_powers else "")
         + (f"; {more:,} rarer labels are left out" if more else "")
     )
     shown = [colour for colour in _LEGEND if colour in colours]
