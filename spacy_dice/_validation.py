@@ -22,6 +22,12 @@ def check_non_negative(owner: str, name: str, value: Any) -> None:
         refuse(owner, f"{name} must be >= 0, got {value!r}")
 
 
+def check_positive(owner: str, name: str, value: Any) -> None:
+    """Refuse anything but a finite number > 0."""
+    if not is_number(value) or value <= 0:
+        refuse(owner, f"{name} must be > 0, got {value!r}")
+
+
 def check_fraction(owner: str, name: str, value: Any) -> None:
     """Refuse anything but a number in [0, 1)."""
     if not is_number(value) or not 0 <= value < 1:

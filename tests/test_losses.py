@@ -12,7 +12,7 @@ from reference import naive_value
 from strategies import rng_of, softmax
 from thinc.api import CategoricalCrossentropy, Config, registry
 
-from spacy_dice.losses import CE, DL, DSC, FL, SE, TL, WCE, Compound, RegisteredLoss, evaluate
+from spacy_dice.losses import CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, RegisteredLoss, evaluate
 
 NAMES = ["O", "PER", "LOC"]
 REGISTERED = {
@@ -23,6 +23,7 @@ REGISTERED = {
     "dice.DL.v1": DL,
     "dice.TL.v1": TL,
     "dice.DSC.v1": DSC,
+    "dice.F1.v1": F1,
 }
 all_losses = pytest.mark.parametrize("cls", REGISTERED.values())
 
@@ -52,6 +53,14 @@ def test_settings_snapshot():
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
         DSC: {**overlap, "ce_weight": 2.0, "alpha": 1.0, "detach_weight": False},
+        F1: {
+            **shared,
+            "loss": None,
+            "negatives": ("O",),
+            "beta": 1.0,
+            "horizon": 2500.0,
+            "floor": 0.05,
+        },
     }
     for cls, settings in expected.items():
         assert {f.name: f.default for f in fields(cls)} == settings

@@ -129,6 +129,7 @@ class LossMixin:
         """
         self._loss_labels = None
         if isinstance(self.loss, RegisteredLoss):
+            self.loss.reset()
             self.loss.check_labels(self.loss_labels)
             if self.loss.needs_label_counts:
                 if get_examples is not None:

@@ -13,6 +13,7 @@ the loss itself.
 
 from .base import AnyLoss, Labels, RegisteredLoss, evaluate
 from .compound import Compound
+from .cost import F1
 from .likelihood import CE, FL, SE, WCE
 from .overlap import DL, DSC, TL
 
@@ -20,6 +21,7 @@ __all__ = [
     "CE",
     "DL",
     "DSC",
+    "F1",
     "FL",
     "SE",
     "TL",

@@ -1,6 +1,6 @@
 """What the registered losses share: truths, masks, labels and class weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -159,6 +159,9 @@ class RegisteredLoss(Loss):
     def advance(self) -> None:
         """Take one step of the schedules, if there are any; called once for each update."""
 
+    def reset(self) -> None:
+        """Forget what was seen in training, if anything is kept; called before training."""
+
     def _targets(self, guesses: Array, truths: Any) -> tuple[Array, Array]:
         xp = get_array_module(guesses)
         if guesses.ndim != 2:
@@ -225,6 +228,43 @@ class WeightedLoss(RegisteredLoss):
         return get_array_module(probs).asarray(weights)
 
 
+@dataclass(kw_only=True)
+class NestedLoss(RegisteredLoss):
+    """A loss that is made of other losses, and passes on to them what it is told."""
+
+    def children(self) -> Iterable[Any]:
+        """The losses it is made of, any registered ones."""
+        raise NotImplementedError
+
+    def _own(self) -> Iterator[RegisteredLoss]:
+        return (loss for loss in self.children() if isinstance(loss, RegisteredLoss))
+
+    def check_labels(self, labels: Labels) -> None:
+        """Pass on to the losses."""
+        for loss in self._own():
+            loss.check_labels(labels)
+
+    @property
+    def needs_label_counts(self) -> bool:
+        """Whether one of the losses needs them."""
+        return any(loss.needs_label_counts for loss in self._own())
+
+    def count_labels(self, counts: Mapping[str, float]) -> None:
+        """Pass on to the losses."""
+        for loss in self._own():
+            loss.count_labels(counts)
+
+    def advance(self) -> None:
+        """Pass on to the losses."""
+        for loss in self._own():
+            loss.advance()
+
+    def reset(self) -> None:
+        """Pass on to the losses."""
+        for loss in self._own():
+            loss.reset()
+
+
 def evaluate(
     loss: AnyLoss,
     probs: Array,
@@ -270,11 +310,7 @@ def columns(owner: str, setting: str, label: str, labels: Labels | None) -> list
         refuse(
             owner, f"{setting} names the label {label!r}, but the names of the columns are unknown"
         )
-    columns = [
-        i
-        for i, own in enumerate(labels)
-        if label == own or (label in own and not isinstance(own, str))
-    ]
+    columns = columns_of(label, labels)
     if not columns:
         known = dict.fromkeys(
             n for own in labels for n in ((own,) if isinstance(own, str) else own)
@@ -285,6 +321,15 @@ def columns(owner: str, setting: str, label: str, labels: Labels | None) -> list
             f"{nearest(label, known)}",
         )
     return columns
+
+
+def columns_of(label: str, labels: Labels) -> list[int]:
+    """The columns that answer to `label`; there may be none."""
+    return [
+        i
+        for i, own in enumerate(labels)
+        if label == own or (label in own and not isinstance(own, str))
+    ]
 
 
 def _combined(mask: Array, weights: Any) -> Array:

@@ -1,6 +1,6 @@
 """Sums of losses with weights that may change while training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,11 @@ from thinc.util import get_array_module
 
 from .._validation import check_non_negative, is_number, listed, nearest, refuse
 from ..functional import Activation, Array
-from .base import Labels, RegisteredLoss, evaluate
+from .base import Labels, NestedLoss, evaluate
 
 
 @dataclass(kw_only=True)
-class Compound(RegisteredLoss):
+class Compound(NestedLoss):
     """A sum of registered losses, ``sum_k weight_k * loss_k``.
 
     losses: the losses by a name of your own; any registered loss, Thinc's own too.
@@ -66,29 +66,14 @@ class Compound(RegisteredLoss):
         # Schedules are generators, which cannot be pickled.
         return {**self.__dict__, "weights": dict(self._values), "_schedules": {}}
 
-    def _children(self) -> Iterator[RegisteredLoss]:
-        return (loss for loss in self.losses.values() if isinstance(loss, RegisteredLoss))
-
-    def check_labels(self, labels: Labels) -> None:
-        """Pass on to the losses."""
-        for loss in self._children():
-            loss.check_labels(labels)
-
-    @property
-    def needs_label_counts(self) -> bool:
-        """Whether one of the losses needs them."""
-        return any(loss.needs_label_counts for loss in self._children())
-
-    def count_labels(self, counts: Mapping[str, float]) -> None:
-        """Pass on to the losses."""
-        for loss in self._children():
-            loss.count_labels(counts)
+    def children(self) -> Iterable[Any]:
+        """The losses of the sum."""
+        return self.losses.values()
 
     def advance(self) -> None:
         """Take the next value of each schedule, here and in the losses."""
         self._next_values()
-        for loss in self._children():
-            loss.advance()
+        super().advance()
 
     def objective(
         self,

@@ -1,0 +1,159 @@
+"""The loss that follows F1: its weights, its counts, and what it passes on."""
+
+import pickle
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.metrics import f1_score, fbeta_score
+from strategies import rng_of, softmax
+
+from spacy_dice.losses import CE, DSC, F1, SE, WCE, Compound
+
+LABELS = (("O",), ("B-PER", "PER"), ("U-LOC", "LOC"))
+seeds = st.integers(0, 2**16)
+
+
+def batch(seed, n=40, c=3):
+    rng = rng_of(seed)
+    probs = softmax(rng.normal(size=(n, c)))
+    return probs, numpy.eye(c)[rng.integers(0, c, n)]
+
+
+def weight_of(loss, probs, targets, **settings):
+    """The weight of the negatives, found by comparing gradients."""
+    loss.reset()
+    _, gradient = loss.evaluate(probs, targets, labels=LABELS, **settings)
+    _, plain = loss.loss.evaluate(probs, targets, labels=LABELS)
+    ratios = gradient / plain
+    negative = targets[:, 0] == 1
+    assert_allclose(ratios[~negative], 1)
+    assert numpy.ptp(ratios[negative]) < 1e-6
+    return ratios[negative][0, 0]
+
+
+@given(seeds, st.floats(0.25, 4))
+def test_weight_is_the_cost_of_f_beta(seed, beta):
+    """For predictions without doubt, soft F is scikit-learn's, over all labels but O."""
+    probs, targets = batch(seed)
+    gold, found = targets.argmax(axis=1), probs.argmax(axis=1)
+    f = fbeta_score(gold, found, beta=beta, labels=[1, 2], average="micro", zero_division=0)
+    loss = F1(loss=SE(), beta=beta, floor=0.0)
+    loss.evaluate(numpy.eye(3)[found], targets, labels=LABELS)
+    tp, guessed, gold_count = loss._counts
+    assert (1 + beta**2) * tp / (beta**2 * gold_count + guessed) == pytest.approx(f, abs=1e-9)
+    blunt = 0.98 * numpy.eye(3)[found] + 0.01
+    soft_tp = (blunt * targets)[:, 1:].sum()
+    soft_f = (1 + beta**2) * soft_tp
+    soft_f /= beta**2 * targets[:, 1:].sum() + blunt[:, 1:].sum()
+    weight = weight_of(loss, blunt, targets)
+    assert weight == pytest.approx(soft_f / (1 + beta**2 - soft_f))
+
+
+@given(st.floats(0.01, 1))
+def test_cross_entropy_decides_at_half_of_f(f):
+    """Lipton's threshold: the best p of a cell that is positive with probability F/2 is 1/2."""
+    weight = f / (2 - f)
+    q = f / 2
+    p = q / (q + weight * (1 - q))
+    assert p == pytest.approx(0.5)
+
+
+def test_logistic_cells():
+    probs, targets = batch(3)
+    probs, targets = probs * 0.9, (targets + batch(4)[1]).clip(0, 1)
+    f = 2 * (probs * targets).sum() / (probs.sum() + targets.sum())
+    _, gradient = F1(loss=SE()).evaluate(probs, targets, labels=LABELS, activation="identity")
+    weights = numpy.where(targets == 1, 1, f / (2 - f))
+    assert_allclose(gradient, weights * (probs - targets))
+
+
+def test_hard_logistic_predictions_give_scikit_learns_f():
+    found, gold = batch(5)[1], batch(6)[1]
+    loss = F1(loss=SE())
+    loss.evaluate(found, gold, activation="sigmoid")
+    tp, guessed, n_gold = loss._counts
+    assert 2 * tp / (guessed + n_gold) == pytest.approx(f1_score(gold, found, average="micro"))
+
+
+def test_masked_rows_do_not_count():
+    probs, targets = batch(7)
+    mask = rng_of(8).integers(0, 2, len(probs)).astype(float)
+    whole, part = F1(), F1()
+    value, gradient = whole.evaluate(probs, targets, labels=LABELS, weights=mask)
+    kept = mask > 0
+    expected = part.evaluate(probs[kept], targets[kept], labels=LABELS)
+    assert value == pytest.approx(expected[0])
+    assert_allclose(gradient[kept], expected[1])
+    assert not gradient[~kept].any()
+    assert_allclose(whole._counts, part._counts)
+
+
+def test_counts_fade_with_rows_and_not_with_batches():
+    probs, targets = batch(9, n=60)
+    loss, cut = F1(horizon=1000), F1(horizon=1000)
+    loss.evaluate(probs, targets, labels=LABELS)
+    first = loss._counts.copy()
+    loss.evaluate(*batch(10, n=500), labels=LABELS)
+    cut.evaluate(*batch(10, n=500), labels=LABELS)
+    assert_allclose(loss._counts - cut._counts, first * numpy.exp(-0.5))
+
+
+def test_a_poor_model_weights_negatives_with_the_floor():
+    probs = numpy.tile([0.998, 0.001, 0.001], (30, 1))
+    targets = numpy.eye(3)[[0, 1, 2] * 10]
+    assert weight_of(F1(loss=CE(), floor=0.1), probs, targets) == pytest.approx(0.1)
+    assert weight_of(F1(loss=CE(), floor=0.0), probs, targets) < 0.01
+
+
+def test_without_negatives_among_the_labels_it_is_the_loss():
+    probs, targets = batch(11)
+    for loss in (F1(), F1(negatives=[]), F1(negatives=["NONE"])):
+        value, gradient = loss.evaluate(probs, targets, labels=("A", "B", "C"))
+        expected = DSC(ce_weight=0.3).evaluate(probs, targets, labels=("A", "B", "C"))
+        assert value == expected[0]
+        assert_allclose(gradient, expected[1])
+
+
+def test_reset_forgets():
+    loss = F1()
+    first = loss.evaluate(*batch(12), labels=LABELS)[0]
+    loss.evaluate(*batch(13), labels=LABELS)
+    assert loss.evaluate(*batch(12), labels=LABELS)[0] != first
+    Compound(losses={"f1": loss}).reset()
+    assert loss.evaluate(*batch(12), labels=LABELS)[0] == first
+
+
+def test_pickled_it_goes_on():
+    loss = F1()
+    loss.evaluate(*batch(14), labels=LABELS)
+    again = pickle.loads(pickle.dumps(loss))
+    probs, targets = batch(15)
+    ours, theirs = (each.evaluate(probs, targets, labels=LABELS) for each in (loss, again))
+    assert ours[0] == theirs[0]
+
+
+def test_what_it_passes_on():
+    loss = F1(loss=WCE())
+    assert loss.needs_label_counts
+    loss.count_labels({"O": 30, "B-PER": 1, "U-LOC": 1})
+    assert loss.loss._counts["O"] == 30
+    with pytest.raises(ValueError, match="'PRE'"):
+        F1(loss=DSC(exclude=["PRE"])).check_labels(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"beta": 0}, "dice.F1.v1: beta must be > 0, got 0"),
+        ({"horizon": -1.0}, "dice.F1.v1: horizon must be > 0, got -1.0"),
+        ({"floor": 1.5}, "dice.F1.v1: floor must be in"),
+        ({"negatives": "O"}, "dice.F1.v1: negatives must be a list of labels, got 'O'"),
+        ({"loss": 3}, "dice.F1.v1: loss must be a registered loss, got 3"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        F1(**settings)
