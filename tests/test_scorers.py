@@ -261,6 +261,14 @@ def test_labels_of_one_side_only():
     assert found["ents_macro_f"] == found["ents_weighted_f"] == 0.0
 
 
+def test_types_found_where_nobody_knows_do_not_count():
+    gold = Doc(VOCAB, words=["a", "b"])
+    gold.set_ents([Span(gold, 0, 1, "LOC")], missing=[gold[1:2]])
+    found = score("ner", [Example(Doc(VOCAB, words=["a", "b"], ents=["B-LOC", "B-PER"]), gold)])
+    assert set(found["ents_per_type"]) == {"LOC", "PER"}
+    assert found["ents_macro_f"] == found["ents_f"] == pytest.approx(1.0)
+
+
 def test_macro_shows_what_accuracy_hides():
     tags = ["NN"] * 19 + ["UH"]
     words = list("abcdefghijklmnopqrst")
