@@ -196,14 +196,14 @@ def test_what_is_excluded_and_weighted():
 
     entities = make({"PER": 30, "LOC": 10}, decisions=1000, background="O")
     first, second = blocks("ner", entities)
-    assert first["exclude"] == ["O"]
+    assert first == {"@losses": "dice.F1.v1"}
     assert second == {"@losses": "dice.WCE.v1", "class_weights": entities.weights()}
     assert set(second["class_weights"]) == {"O", "PER", "LOC"}
     first, second = blocks("textcat", make({"ham": 90, "spam": 10}))
-    assert first["exclude"] == ["ham"]
+    assert first == {"@losses": "dice.F1.v1", "negatives": ["ham"]}
     # No label has most of the tokens, and not all can be keys of a config.
     first, second = blocks("tagger", make({"NN": 45, "VB": 45, ":": 5, "=": 5}))
-    assert "exclude" not in first
+    assert first == {"@losses": "dice.DSC.v1"}
     assert second == {"@losses": "dice.WCE.v1"}
     many = make({f"T{i}": 1 + i for i in range(30)})
     assert blocks("tagger", many)[1] == {"@losses": "dice.WCE.v1"}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from thinc.api import Config
 
 from .._validation import listed
+from ..losses import F1
 from .distribution import BALANCED, FEW, TOO_FEW, Distribution
 
 Block = dict[str, Any]
@@ -39,10 +40,14 @@ def recommend(stock: str, found: Distribution) -> list[Recommendation]:
         return [Recommendation({"@losses": own}, "what spaCy itself trains on")]
     other: Block
     block: Block = {"@losses": "dice.DSC.v1"}
-    excluded = _excluded(found)
+    reason = "aims at F1: examples that are easy already lose weight"
+    excluded = None if stock in LOGISTIC else _excluded(found)
     if excluded:
-        block["exclude"] = [excluded]
-    choices = [Recommendation(block, "aims at F1: examples that are easy already lose weight")]
+        block = {"@losses": "dice.F1.v1"}
+        if [excluded] != list(F1().negatives):
+            block["negatives"] = [excluded]
+        reason = f"aims at F1: as long as little is found, {excluded} counts less"
+    choices = [Recommendation(block, reason)]
     if stock in LOGISTIC:
         other, why = {"@losses": "dice.CE.v1"}, "less of a change from spaCy's squared error"
     else:
