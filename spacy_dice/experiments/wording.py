@@ -13,6 +13,8 @@ _SCORES = {
     "cats_macro_f": "macro F1",
     "cats_micro_f": "micro F1",
     "spans_sc_f": "span F1",
+    "spans_sc_p": "span precision",
+    "spans_sc_r": "span recall",
     "sents_f": "sentence F1",
     "lemma_acc": "lemma accuracy",
     "dep_las": "LAS",
