@@ -12,7 +12,20 @@ from reference import naive_value
 from strategies import rng_of, softmax
 from thinc.api import CategoricalCrossentropy, Config, registry
 
-from spacy_dice.losses import CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, RegisteredLoss, evaluate
+from spacy_dice.losses import (
+    CE,
+    DL,
+    DSC,
+    F1,
+    FL,
+    SE,
+    TL,
+    WCE,
+    Compound,
+    MacroF1,
+    RegisteredLoss,
+    evaluate,
+)
 
 NAMES = ["O", "PER", "LOC"]
 REGISTERED = {
@@ -24,6 +37,7 @@ REGISTERED = {
     "dice.TL.v1": TL,
     "dice.DSC.v1": DSC,
     "dice.F1.v1": F1,
+    "dice.MacroF1.v1": MacroF1,
 }
 all_losses = pytest.mark.parametrize("cls", REGISTERED.values())
 
@@ -61,6 +75,7 @@ def test_settings_snapshot():
             "horizon": 2500.0,
             "floor": 0.05,
         },
+        MacroF1: {**shared, "loss": None, "horizon": 2500.0, "power": 0.25},
     }
     for cls, settings in expected.items():
         assert {f.name: f.default for f in fields(cls)} == settings

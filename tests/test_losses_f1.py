@@ -1,4 +1,4 @@
-"""The loss that follows F1: its weights, its counts, and what it passes on."""
+"""The losses that follow F1: their weights, their counts, and what they pass on."""
 
 import pickle
 
@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import f1_score, fbeta_score
 from strategies import rng_of, softmax
 
-from spacy_dice.losses import CE, DSC, F1, SE, WCE, Compound
+from spacy_dice.losses import CE, DSC, F1, SE, WCE, Compound, MacroF1
 
 LABELS = (("O",), ("B-PER", "PER"), ("U-LOC", "LOC"))
 seeds = st.integers(0, 2**16)
@@ -142,6 +142,102 @@ def test_what_it_passes_on():
     assert loss.loss._counts["O"] == 30
     with pytest.raises(ValueError, match="'PRE'"):
         F1(loss=DSC(exclude=["PRE"])).check_labels(LABELS)
+
+
+def macro_weights(loss, probs, targets, **settings):
+    """The weight of each row, found by comparing gradients."""
+    loss.reset()
+    _, gradient = loss.evaluate(probs, targets, labels=LABELS, **settings)
+    _, plain = loss.loss.evaluate(probs, targets, labels=LABELS)
+    ratios = gradient / plain
+    assert_allclose(ratios, numpy.repeat(ratios[:, :1], ratios.shape[1], axis=1))
+    return ratios[:, 0]
+
+
+@given(seeds)
+def test_macro_weights_are_the_gradient_of_macro_f1(seed):
+    """With a power of 1: what one more bit of p of a positive is worth, by torch's autograd."""
+    torch = pytest.importorskip("torch")
+    probs, targets = batch(seed, n=60)
+    p, y = torch.tensor(probs, requires_grad=True), torch.tensor(targets)
+    (2 * (p * y).sum(dim=0) / (p.sum(dim=0) + y.sum(dim=0))).mean().backward()
+    worth = (p.grad.numpy() * targets).sum(axis=1)
+    weights = macro_weights(MacroF1(loss=CE(), power=1.0), probs, targets)
+    assert_allclose(weights, worth / worth.mean())
+    tempered = macro_weights(MacroF1(loss=CE(), power=0.5), probs, targets)
+    assert_allclose(tempered, worth**0.5 / (worth**0.5).mean())
+
+
+@given(seeds)
+def test_macro_f1_of_hard_predictions_is_scikit_learns(seed):
+    probs, targets = batch(seed)
+    found = numpy.eye(3)[probs.argmax(axis=1)]
+    loss = MacroF1(loss=SE())
+    loss.evaluate(found, targets, labels=LABELS)
+    tp, guessed, gold = loss._counts
+    f = f1_score(targets.argmax(axis=1), found.argmax(axis=1), average=None, zero_division=0)
+    assert_allclose(2 * tp / (guessed + gold), f)
+
+
+def test_macro_weights_of_logistic_cells_are_those_of_their_labels():
+    probs, targets = batch(16)
+    loss = MacroF1(loss=SE())
+    _, gradient = loss.evaluate(probs, targets, labels=LABELS, activation="identity")
+    tp, guessed, gold = loss._counts
+    weights = ((2 - 2 * tp / (guessed + gold)) / (guessed + gold)) ** 0.25
+    weights *= gold.sum() / (gold * weights).sum()
+    assert_allclose(gradient, weights * (probs - targets))
+
+
+def test_macro_weights_of_masked_and_goldless_rows():
+    probs, targets = batch(17)
+    mask = numpy.ones(len(probs))
+    mask[::3] = 0
+    whole, part = MacroF1(), MacroF1()
+    value, gradient = whole.evaluate(probs, targets, labels=LABELS, weights=mask)
+    expected = part.evaluate(probs[mask > 0], targets[mask > 0], labels=LABELS)
+    assert value == pytest.approx(expected[0])
+    assert_allclose(gradient[mask > 0], expected[1])
+    nothing = MacroF1(loss=SE()).evaluate(probs, targets * 0, labels=LABELS)
+    assert_allclose(nothing[1], SE().evaluate(probs, targets * 0, labels=LABELS)[1])
+
+
+def test_macro_counts_fade_are_forgotten_and_follow_the_labels():
+    loss = MacroF1(horizon=1000)
+    loss.evaluate(*batch(18, n=60), labels=LABELS)
+    first = loss._counts.copy()
+    again = MacroF1(horizon=1000)
+    for each in (loss, again):
+        each.evaluate(*batch(19, n=500), labels=LABELS)
+    assert_allclose(loss._counts - again._counts, first * numpy.exp(-0.5))
+    # A label more, as `add_label` brings it.
+    loss.evaluate(*batch(20, c=4), labels=(*LABELS, "NEW"))
+    fresh = MacroF1()
+    fresh.evaluate(*batch(20, c=4), labels=(*LABELS, "NEW"))
+    assert_allclose(loss._counts, fresh._counts)
+    loss.reset()
+    assert loss._counts is None
+
+
+def test_without_power_it_is_the_loss():
+    probs, targets = batch(21)
+    value, gradient = MacroF1(power=0.0).evaluate(probs, targets, labels=LABELS)
+    expected = DSC(ce_weight=1.0).evaluate(probs, targets, labels=LABELS)
+    assert value == pytest.approx(expected[0])
+    assert_allclose(gradient, expected[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"power": -1}, "dice.MacroF1.v1: power must be >= 0, got -1"),
+        ({"horizon": 0}, "dice.MacroF1.v1: horizon must be > 0, got 0"),
+        ({"loss": "DSC"}, "dice.MacroF1.v1: loss must be a registered loss, got 'DSC'"),
+    ],
+)
+def test_bad_macro_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MacroF1(**settings)
 
 
 @pytest.mark.parametrize(

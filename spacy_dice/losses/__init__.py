@@ -13,7 +13,7 @@ the loss itself.
 
 from .base import AnyLoss, Labels, RegisteredLoss, evaluate
 from .compound import Compound
-from .cost import F1
+from .cost import F1, MacroF1
 from .likelihood import CE, FL, SE, WCE
 from .overlap import DL, DSC, TL
 
@@ -29,6 +29,7 @@ __all__ = [
     "AnyLoss",
     "Compound",
     "Labels",
+    "MacroF1",
     "RegisteredLoss",
     "evaluate",
 ]
