@@ -159,11 +159,80 @@ def test_cross_fitting_does_not_see_the_document(corpora):
     for i in range(3):
         others = everything.copy()
         others[i] = False
-        kept = search.counts.copy()
         best = search.best(others)
-        search.counts[:, i] = 1000
+        for counts in search._known.values():
+            counts[i] += 1000
         assert search.best(others) == best
-        search.counts = kept
+        for counts in search._known.values():
+            counts[i] -= 1000
+
+
+@pytest.fixture(scope="module")
+def shy():
+    """NER that knows two types, but hardly says the one, and says the other too often."""
+    spacy.util.fix_random_seed(0)
+    nlp = train("ner", 40)
+    pipe, docs = nlp.get_pipe("ner"), make_docs(nlp.vocab)
+    seldom, often = pipe.labels
+
+    def score(key, label):
+        examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+        return pipe.score(annotated(nlp, examples))["ents_per_type"][label][key]
+
+    assert score("f", seldom) == score("f", often) == 1.0
+    while score("p", often) > 0.7:
+        decisions.shift(pipe, {f"B-{often}": 1.0, f"U-{often}": 1.0})
+    while score("r", seldom) > 0.3:
+        decisions.shift(pipe, {f"B-{seldom}": -1.0, f"U-{seldom}": -1.0})
+    return nlp, seldom
+
+
+def test_offset_of_a_type(shy, corpora):
+    nlp, label = shy
+    examples = list(Corpus(corpora["dev"])(nlp))
+    only_o = calibrate(copy_of(nlp), examples)
+    ours = copy_of(nlp)
+    found = calibrate(ours, examples, types=True)
+    assert set(found.offsets) >= {f"B-{label}", f"U-{label}"}
+    assert found.offsets[f"B-{label}"] == found.offsets[f"U-{label}"] > 0
+    assert found.after["ents_f"] > only_o.after["ents_f"] > 0
+    assert found.crossfitted["ents_f"] > found.before["ents_f"]
+    again = annotated(ours, examples)
+    assert ours.get_pipe("ner").score(again)["ents_f"] == found.after["ents_f"]
+
+
+class CountedSearch(decisions.EntitySearch):
+    """A search in which an offset on O finds an entity more in so many of 40 documents."""
+
+    def __init__(self, gaining, *, types):
+        self.types, self.moves, self.grid = types, {"O": ["O"]}, [0.0, 1.0]
+        self.gaining = gaining
+
+    def _count(self, offsets):
+        counts = numpy.tile([1, 1, 1], (40, 1))
+        if offsets.get("O"):
+            counts[: self.gaining] = [2, 1, 0]
+        return counts
+
+
+def test_with_types_an_offset_needs_more_than_chance():
+    """What one document gains by may be chance; without types, whatever is best is taken."""
+    everything = numpy.ones(40, dtype=bool)
+    assert CountedSearch(1, types=True).best(everything) == {}
+    assert CountedSearch(1, types=False).best(everything) == {"O": 1.0}
+    assert CountedSearch(5, types=True).best(everything) == {"O": 1.0}
+
+
+def test_standard_error_is_that_of_the_bootstrap():
+    random = numpy.random.default_rng(0)
+    ours, theirs = random.integers(0, 4, size=(2, 400, 3))
+    theirs[:200] = ours[:200]
+    gains = []
+    for _ in range(2000):
+        chosen = random.integers(0, 400, 400)
+        gains.append(decisions._micro_f(ours[chosen]) - decisions._micro_f(theirs[chosen]))
+    assert decisions._standard_error(ours, theirs) == pytest.approx(numpy.std(gains), rel=0.1)
+    assert decisions._standard_error(ours, ours) == 0
 
 
 def test_documents_without_entities_count(corpora, tmp_path):

@@ -93,6 +93,9 @@ def calibrate(
     component: Annotated[
         str | None, typer.Option(help="The NER component or tagger, if there are several")
     ] = None,
+    types: Annotated[
+        bool, typer.Option("--types", help="NER: an offset on each entity type, too")
+    ] = False,
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting", min=2)] = 5,
     record: Annotated[
         Path | None, typer.Option(help="JSON file for the offsets and the scores on the dev set")
@@ -101,13 +104,14 @@ def calibrate(
     """Tune what decides between the labels of a trained pipeline to the F1 on a dev set.
 
     NER gets an offset on the move O, a tagger one on each tag; they go into the bias of the output
-    layer, so that the result is a pipeline like the one before.
+    layer, so that the result is a pipeline like the one before. With --types NER gets one on each
+    entity type, too, and only those that are better by more than may be chance.
     """
     with refusals():
         from ..experiments.calibrate import calibrate_pipeline
         from ..experiments.results import write_json
 
-        found = calibrate_pipeline(model, dev, output, component, folds=folds)
+        found = calibrate_pipeline(model, dev, output, component, types=types, folds=folds)
         if record is not None:
             write_json(record, asdict(found))
     typer.echo(found.to_text())

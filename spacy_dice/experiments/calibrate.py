@@ -72,12 +72,19 @@ class Calibration:
 
 
 def calibrate(
-    nlp: Language, examples: Sequence[Example], component: str | None = None, *, folds: int = FOLDS
+    nlp: Language,
+    examples: Sequence[Example],
+    component: str | None = None,
+    *,
+    types: bool = False,
+    folds: int = FOLDS,
 ) -> Calibration:
     """Find the offsets that maximise a component's F1 on `examples`, and put them into its bias.
 
     examples: the dev set, not annotated yet.
     component: the name of the NER component or the tagger; without it, the only one there is.
+    types: of NER, give an offset to each entity type too, where that is better by more than may be
+        chance; without it only to O, whatever is best.
     folds: of the cross-fitting.
     RAISES: ValueError if there is no such component, if the dev set has no gold for it, or fewer
         documents than folds.
@@ -100,7 +107,7 @@ def calibrate(
     with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
         docs = list(nlp.pipe(eg.predicted for eg in examples))
     examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
-    search = search_of(pipe, examples)
+    search = search_of(pipe, examples, types=types)
     fold = _folds(len(examples), folds)
     held_out: list[tuple[Offsets, Any]] = [
         (search.best(fold != i), numpy.flatnonzero(fold == i)) for i in range(folds)
@@ -127,7 +134,13 @@ def calibrate(
 
 
 def calibrate_pipeline(
-    model: str, dev: Path | str, output: Path, component: str | None = None, *, folds: int = FOLDS
+    model: str,
+    dev: Path | str,
+    output: Path,
+    component: str | None = None,
+    *,
+    types: bool = False,
+    folds: int = FOLDS,
 ) -> Calibration:
     """Calibrate a pipeline on disk or an installed one, and write the result to a new folder.
 
@@ -143,7 +156,7 @@ def calibrate_pipeline(
         raise FileNotFoundError(f"{dev}: there is no such file")
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))
-    result = calibrate(nlp, examples, component, folds=folds)
+    result = calibrate(nlp, examples, component, types=types, folds=folds)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".calibrate-", dir=output.parent) as folder:
         copy = Path(folder) / output.name

@@ -68,7 +68,7 @@ def runs_of(matrix: Matrix) -> list[Run]:
                 **digests,
             }
             if row.calibrate:
-                definition["calibrated"] = True
+                definition["calibrated"] = "types" if row.types else True
             text = config.to_str(interpolate=False)
             runs += [
                 Run(

@@ -66,12 +66,14 @@ class Row:
     block: the `[components.….loss]` block; None for a calibrated row.
     overrides: settings of the config that go with this loss, by their dotted names.
     calibrate: the name of the row whose models are calibrated on the dev set.
+    types: whether entity types get offsets, too.
     """
 
     name: str
     block: Mapping[str, Any] | None = None
     overrides: Mapping[str, Any] | None = None
     calibrate: str | None = None
+    types: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +202,11 @@ def _row(owner: str, name: str, block: Any) -> Row:
     if isinstance(block, Mapping) and "@losses" in block:
         return Row(name=name, block=dict(block))
     if isinstance(block, Mapping) and "calibrate" in block:
-        block = _mapping(owner, block, ("calibrate",))
-        return Row(name=name, calibrate=str(block["calibrate"]))
+        block = _mapping(owner, block, ("calibrate", "types"))
+        types = block.get("types", False)
+        if not isinstance(types, bool):
+            refuse(owner, f"types must be true or false, got {types!r}")
+        return Row(name=name, calibrate=str(block["calibrate"]), types=types)
     if isinstance(block, Mapping) and "loss" in block:
         block = _mapping(owner, block, ("loss", "overrides"))
         inner = _row(owner, name, block["loss"])

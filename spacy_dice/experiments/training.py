@@ -142,7 +142,7 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
     result: dict[str, Any] = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
-        calibration = calibrate(nlp, dev, dataset.component)
+        calibration = calibrate(nlp, dev, dataset.component, types=run.row.types)
         result["offsets"] = calibration.offsets
         # Not what the dev set shows after tuning on it: that would not be comparable.
         result["dev"] = _kept(calibration.crossfitted)
