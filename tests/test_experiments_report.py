@@ -142,6 +142,16 @@ def test_same_records_same_files(folder, tmp_path):
         assert path.read_bytes() == (tmp_path / "y" / path.name).read_bytes(), path.name
 
 
+def test_another_baseline(folder, tmp_path):
+    overview = write_report(folder, tmp_path / "out", baseline="B", plots=False)
+    assert "in brackets the difference from B" in overview
+    ours, theirs = (Analysis(read_folder(folder, name)).by_score["d", "ents_f"] for name in "AB")
+    assert theirs["A"].mean == pytest.approx(-ours["B"].mean)
+    assert list(read_folder(folder).tables["d"].series) == ["A", "B", "C"]
+    with pytest.raises(ValueError, match="baseline must be one of 'A', 'B', 'C', got 'D'"):
+        write_report(folder, baseline="D")
+
+
 def test_without_plots(folder):
     write_report(folder, folder / "out", plots=False)
     assert {path.name for path in (folder / "out").iterdir()} == {"report.md", "index.html"}

@@ -66,6 +66,9 @@ def report(
     readme: Annotated[
         Path | None, typer.Option(help="README whose marked tables are brought up to date")
     ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare with this loss, and not with that of the matrix")
+    ] = None,
     plots: Annotated[bool, typer.Option(help="Draw the figures, which needs matplotlib")] = True,
     full: Annotated[bool, typer.Option("--full", help="Show all tables, by type too")] = False,
 ) -> None:
@@ -77,7 +80,7 @@ def report(
     with refusals():
         from ..experiments.report import tables_for_readme, update_readme, write_report
 
-        overview = write_report(results, output, plots=plots)
+        overview = write_report(results, output, baseline=baseline, plots=plots)
         written = (output or results / "report") / "report.md"
         typer.echo(written.read_text(encoding="utf8") if full else overview)
         if readme is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from .._validation import refuse
+from .._validation import check_choice, refuse
 from .evaluation import Counts, unpack
 from .results import INDEX, read_records
 
@@ -89,8 +89,12 @@ def part_of(run: Mapping[str, Any]) -> str:
     return "test" if "test" in run else "dev"
 
 
-def read_folder(folder: Path) -> Records:
-    """Read a folder of results. RAISES: FileNotFoundError, ValueError."""
+def read_folder(folder: Path, baseline: str | None = None) -> Records:
+    """Read a folder of results.
+
+    baseline: the loss that the others are compared with; without it, that of the matrix.
+    RAISES: FileNotFoundError, ValueError.
+    """
     index = folder / INDEX
     if not index.is_file():
         raise FileNotFoundError(f"{folder}: has no {INDEX}: no results of `spacy dice compare`")
@@ -103,14 +107,18 @@ def read_folder(folder: Path) -> Records:
             failed[f"{dataset} / {loss} / seed {seed}"] = record["error"]
         else:
             runs.setdefault(dataset, {}).setdefault(loss, {})[seed] = record
+    losses = list(dict.fromkeys(loss for by_loss in runs.values() for loss in by_loss))
+    baseline = matrix["baseline"] if baseline is None else baseline
+    if baseline != matrix["baseline"]:
+        check_choice(str(folder), "baseline", baseline, losses)
     tables = {
-        dataset: _table(dataset, matrix["baseline"], matrix["losses"], by_loss)
+        dataset: _table(dataset, baseline, matrix["losses"], by_loss)
         for dataset, by_loss in runs.items()
         if by_loss
     }
     if not tables and not failed:
         refuse(str(folder), "holds no runs yet")
-    return Records(name=matrix["name"], baseline=matrix["baseline"], tables=tables, failed=failed)
+    return Records(name=matrix["name"], baseline=baseline, tables=tables, failed=failed)
 
 
 def _table(

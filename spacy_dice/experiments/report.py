@@ -23,17 +23,24 @@ class Section(NamedTuple):
     sheets: list[Sheet]
 
 
-def write_report(results: Path, output: Path | None = None, *, plots: bool = True) -> str:
+def write_report(
+    results: Path,
+    output: Path | None = None,
+    *,
+    baseline: str | None = None,
+    plots: bool = True,
+) -> str:
     """Write `report.md`, `index.html` and the figures; returns the overview as Markdown.
 
     results: a folder of `spacy dice compare`.
     output: where to; without it, `report/` in the folder of the results.
+    baseline: the loss that the others are compared with; without it, that of the matrix.
     plots: without them, nothing but spaCy's own requirements and statsmodels is needed.
     RAISES: FileNotFoundError, ValueError, ModuleNotFoundError.
     """
     from .page import to_html
 
-    records = read_folder(results)
+    records = read_folder(results, baseline)
     output = output or results / "report"
     analysis = Analysis(records)
     sections = sections_of(analysis)
