@@ -195,18 +195,21 @@ def test_what_is_excluded_and_weighted():
         return [choice.block for choice in recommend(*args, **settings)]
 
     entities = make({"PER": 30, "LOC": 10}, decisions=1000, background="O")
-    first, second = blocks("ner", entities)
-    assert first == {"@losses": "dice.F1.v1"}
-    assert second == {"@losses": "dice.WCE.v1", "class_weights": entities.weights()}
-    assert set(second["class_weights"]) == {"O", "PER", "LOC"}
-    first, second = blocks("textcat", make({"ham": 90, "spam": 10}))
-    assert first == {"@losses": "dice.F1.v1", "negatives": ["ham"]}
-    # No label has most of the tokens, and not all can be keys of a config.
-    first, second = blocks("tagger", make({"NN": 45, "VB": 45, ":": 5, "=": 5}))
+    first, second, third = blocks("ner", entities)
+    assert first == {"@losses": "dice.DSC.v1", "ce_weight": 0.3}
+    assert second == {"@losses": "dice.F1.v1"}
+    assert third == {"@losses": "dice.WCE.v1", "class_weights": entities.weights()}
+    assert set(third["class_weights"]) == {"O", "PER", "LOC"}
+    first, second, _ = blocks("textcat", make({"ham": 90, "spam": 10}))
     assert first == {"@losses": "dice.DSC.v1"}
-    assert second == {"@losses": "dice.WCE.v1"}
+    assert second == {"@losses": "dice.F1.v1", "negatives": ["ham"]}
+    # No label has most of the tokens, and not all can be keys of a config.
+    first, second, third = blocks("tagger", make({"NN": 45, "VB": 45, ":": 5, "=": 5}))
+    assert first == {"@losses": "dice.DSC.v1"}
+    assert second == {"@losses": "dice.MacroF1.v1"}
+    assert third == {"@losses": "dice.WCE.v1"}
     many = make({f"T{i}": 1 + i for i in range(30)})
-    assert blocks("tagger", many)[1] == {"@losses": "dice.WCE.v1"}
+    assert blocks("tagger", many)[2] == {"@losses": "dice.WCE.v1"}
 
 
 def test_rare_labels_are_told():
