@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 from small_matrix import write_corpora, write_matrix
 from test_calibrate import train
 from typer.testing import CliRunner
@@ -77,6 +78,9 @@ def test_calibrate(tmp_path):
     record = json.loads((tmp_path / "record.json").read_text(encoding="utf8"))
     assert record["component"] == "ner"
     assert record["after"]["ents_f"] >= record["before"]["ents_f"]
+    result = call(*arguments[:-1], tmp_path / "types", "--types")
+    assert result.exit_code == 0, result.output
+    assert spacy.load(tmp_path / "types").pipe_names == ["tok2vec", "ner"]
     result = call(*arguments)
     assert result.exit_code == 1
     assert "exists already" in result.output

@@ -38,13 +38,15 @@ def test_rows():
             "b": block,
             "c": {"loss": block, "overrides": {"training.dropout": 0.2}},
             "a + offset": {"calibrate": "a"},
+            "a + types": {"calibrate": "a", "types": True},
         },
     }
     rows = parse(content).rows
     assert rows["a"].block == {"@losses": "dice.CE.v1"}
     assert rows["b"].block == rows["c"].block == block
     assert rows["c"].overrides == {"training.dropout": 0.2}
-    assert rows["a + offset"].calibrate == "a"
+    assert rows["a + offset"].calibrate == rows["a + types"].calibrate == "a"
+    assert (rows["a + offset"].types, rows["a + types"].types) == (False, True)
 
 
 def changed(content, path, value):
@@ -76,6 +78,8 @@ def changed(content, path, value):
         ("losses/../x", "dice.CE.v1", "a name must be letters"),
         ("losses/ce", "dice.CE.v1", "'CE' is there twice"),
         ("losses/DSC", 3, "expected the name of a registered loss"),
+        ("losses/T", {"calibrate": "CE", "types": "all"}, "types must be true or false, got 'all'"),
+        ("losses/T", {"calibrate": "CE", "typs": True}, r"did you mean 'types'\?"),
         ("losses/T", {"calibrate": "CEE"}, r"no loss 'CEE' \(did you mean 'CE'\?\)"),
     ],
 )

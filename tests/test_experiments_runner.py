@@ -10,6 +10,7 @@ import pytest
 from small_matrix import matrix_content, write_matrix
 
 from spacy_dice.experiments import runner
+from spacy_dice.experiments.definition import runs_of
 from spacy_dice.experiments.evaluation import unpack
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
 from spacy_dice.experiments.records import read_folder
@@ -61,6 +62,14 @@ def test_counts_give_spacys_scores(whole, name):
     tp, fp, fn = unpack(record["test_counts"]).array.sum(axis=(0, 1))
     assert 2 * tp / max(2 * tp + fp + fn, 1) == pytest.approx(record["test"]["ents_f"], abs=1e-5)
     assert tp + fn == 32
+
+
+def test_offsets_of_types_are_another_definition(whole, tmp_path):
+    """And O alone has the one it had before there were others."""
+    rows = {"CE": "dice.CE.v1", "O": {"calibrate": "CE"}, "T": {"calibrate": "CE", "types": True}}
+    runs = runs_of(read_matrix(write_matrix(tmp_path, losses=rows)))
+    found = {run.row.name: run.definition.get("calibrated") for run in runs}
+    assert found == {"CE": None, "O": True, "T": "types"}
 
 
 def test_counts_of_tags_give_the_accuracy(whole):
