@@ -63,7 +63,7 @@ def test_dask_gives_up_a_job_that_workers_die_of():
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None
+            n_workers=1, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         dask_pool(work_that_kills_the_worker, failed, cluster.scheduler_address, 10) as run_all,
     ):

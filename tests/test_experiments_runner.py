@@ -211,7 +211,7 @@ def test_dask_cluster_that_loses_a_worker(whole, tmp_path, monkeypatch):
     output = tmp_path / "out"
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
