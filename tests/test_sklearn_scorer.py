@@ -306,7 +306,7 @@ def test_the_dask_backend_of_joblib(model):
 
     with (
         distributed.Client(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ),
         joblib.parallel_config(backend="dask"),
     ):
