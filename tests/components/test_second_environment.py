@@ -8,6 +8,7 @@ import subprocess
 import sys
 import venv
 
+import pipelines
 import pytest
 import spacy
 from pipelines import CASES, LISTENER, SENTENCES, TOK2VEC, annotations, complete, tagger_model
@@ -98,7 +99,7 @@ def test_predictions_are_identical(saved, other_python, tmp_path):
     nlp, path = saved
     config = (path / "config.cfg").read_text()
     assert "dice.use_losses.v1" in config
-    tests = os.path.dirname(__file__)
+    tests = os.path.dirname(pipelines.__file__)
     done = subprocess.run(
         [other_python, "-c", SCRIPT, str(path), tests],
         input=json.dumps(TEXTS),

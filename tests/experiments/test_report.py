@@ -19,7 +19,7 @@ from spacy_dice.experiments.results import write_json
 from spacy_dice.experiments.statistics import micro_f
 from spacy_dice.experiments.tables import Analysis
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TYPES = ["CITY", "FRUIT", "*|*"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from spacy_dice.corpora import DATASETS, read
 
-ASSETS = Path(__file__).parent.parent / "assets"
+ASSETS = Path(__file__).parents[2] / "assets"
 
 # File, the splits it feeds, docs, tokens (None where spaCy tokenises), entities or spans, labels.
 # Labels are entity types, fine-grained tags or categories; those listed must occur so often.

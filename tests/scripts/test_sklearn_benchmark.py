@@ -10,7 +10,7 @@ from scipy.stats import ttest_rel
 from spacy_dice.experiments import sklearn_benchmark, sklearn_report, sklearn_timing
 from spacy_dice.experiments.sklearn_benchmark import METHODS, Problem, run, tune
 
-RECORDS = Path(__file__).parents[1] / "metrics" / "sklearn"
+RECORDS = Path(__file__).parents[2] / "metrics" / "sklearn"
 
 
 def small_problem(name, classes):

@@ -5,32 +5,13 @@ import hashlib
 import numpy
 import pytest
 import spacy
-from small_matrix import ROOT, SMALL, make_docs, write_corpora
+from small_matrix import make_docs, train, write_corpora
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
-from spacy.util import load_config
 
 from spacy_dice.experiments import decisions
 from spacy_dice.experiments.calibrate import calibrate, calibrate_pipeline
 from spacy_dice.experiments.training import annotated
-
-# Too few steps for a tagger to know all tags; NER knows its entities, see `saved`.
-STEPS = {"ner": 10, "tagger": 3}
-
-
-def train(name, steps=None, *, factory=None, **overrides):
-    """A small pipeline with a stock component unless another factory is named."""
-    config = load_config(ROOT / "configs" / f"{name}.cfg", overrides={**SMALL, **overrides})
-    component = config["components"][name]
-    component["factory"] = factory or name
-    del component["loss"]
-    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
-    examples = [Example(nlp.make_doc(doc.text), doc) for doc in make_docs(nlp.vocab)]
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    for _ in range(steps or STEPS[name]):
-        nlp.update(examples, sgd=optimizer)
-    return nlp
 
 
 @pytest.fixture(scope="module")

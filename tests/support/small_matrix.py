@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+from spacy.util import load_config
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FRUIT = ("apple", "pear", "plum", "fig")
 CITY = ("Rome", "Oslo", "Lima")
 SMALL = {
@@ -72,3 +75,24 @@ def write_matrix(folder: Path, **changes: Any) -> Path:
     path = folder / "small.yml"
     path.write_text(json.dumps(matrix_content(folder, **changes)), encoding="utf8")
     return path
+
+
+# Too few steps for a tagger to know all tags; NER knows its entities, see `saved`.
+_STEPS = {"ner": 10, "tagger": 3}
+
+
+def train(
+    name: str, steps: int | None = None, *, factory: str | None = None, **overrides: Any
+) -> Language:
+    """A small pipeline with a stock component unless another factory is named."""
+    config = load_config(ROOT / "configs" / f"{name}.cfg", overrides={**SMALL, **overrides})
+    component = config["components"][name]
+    component["factory"] = factory or name
+    del component["loss"]
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in make_docs(nlp.vocab)]
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(steps or _STEPS[name]):
+        nlp.update(examples, sgd=optimizer)
+    return nlp

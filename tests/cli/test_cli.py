@@ -6,8 +6,7 @@ import sys
 
 import pytest
 import spacy
-from small_matrix import write_corpora, write_matrix
-from test_calibrate import train
+from small_matrix import train, write_corpora, write_matrix
 from typer.testing import CliRunner
 
 from spacy_dice.cli import app

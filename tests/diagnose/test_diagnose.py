@@ -22,7 +22,7 @@ from spacy_dice.diagnose.advice import expect, recommend, to_snippet
 from spacy_dice.diagnose.annotations import TALLIES
 from spacy_dice.losses import WCE
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def write(path, docs):
