@@ -15,17 +15,20 @@ PACKAGE = Path(spacy_dice.__file__).parent
 MAY_IMPORT = {
     "__init__": set(),
     "_validation": set(),
+    "_files": set(),
+    "_plotting": set(),
+    "counts": set(),
     "_overlap": set(),
     "functional": {"_overlap"},
     "losses": {"_validation", "functional"},
     "components": {"_validation", "functional", "losses"},
     "callbacks": {"_validation", "losses", "components"},
-    "scorers": {"_validation"},
-    "corpora": {"_validation"},
-    "metrics": {"_validation", "functional"},
-    "estimators": {"_validation", "functional", "metrics", "losses", "callbacks"},
+    "scorers": {"_validation", "counts"},
+    "corpora": {"_validation", "_files"},
+    "metrics": {"_validation", "functional", "counts"},
+    "estimators": {"_validation", "functional", "counts", "metrics", "losses", "callbacks"},
     "experiments": None,  # everything but what is above it
-    "diagnose": {"_validation", "losses", "components", "experiments"},
+    "diagnose": {"_validation", "_files", "_plotting", "losses", "components", "experiments"},
     "cli": None,
 }
 

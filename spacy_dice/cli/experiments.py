@@ -111,8 +111,8 @@ def calibrate(
     entity type, too, and only those that are better by more than may be chance.
     """
     with refusals():
+        from .._files import write_json
         from ..experiments.calibrate import calibrate_pipeline
-        from ..experiments.results import write_json
 
         found = calibrate_pipeline(model, dev, output, component, types=types, folds=folds)
         if record is not None:

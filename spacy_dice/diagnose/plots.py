@@ -1,18 +1,13 @@
-"""The distribution of the labels of a component, as SVG.
-
-The same labels give the same file, byte for byte.
-"""
+"""The distribution of the labels of a component, as SVG."""
 
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ..experiments.plots import BASELINE, COLOURS, STYLE
+from .. import _plotting
+from .._plotting import BASELINE, COLOURS
 from .diagnosis import Finding
 from .distribution import FEW, TOO_FEW
 from .text import headline, percent
@@ -33,16 +28,14 @@ def draw(finding: Finding, path: Path) -> None:
     """Write a bar chart of the labels to `path`; its suffix says whether as SVG or PNG."""
     found = finding.train
     examples = dict(list(found.examples.items())[:DRAWN])
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 1.2 + 0.21 * (len(examples) + 1)), layout="constrained")
-        FigureCanvasAgg(figure)
+    with _plotting.style():
+        figure = _plotting.new_figure(7.2, 1.2 + 0.21 * (len(examples) + 1))
         ax = figure.add_subplot()
         _bars(ax, finding, examples)
         figure.suptitle(
             f"{finding.component.name}: {headline(finding)}", x=0.01, ha="left", fontsize=9
         )
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(path, dpi=150, metadata=metadata)
+        _plotting.save(figure, path)
 
 
 def _bars(ax: Axes, finding: Finding, examples: dict[str, int]) -> None:

@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from .records import Records
-
-if TYPE_CHECKING:
-    from .report import Section
+from .sections import CAPTIONS, Section
 
 TEMPLATE = """<!doctype html>
 <html lang="en">
@@ -71,10 +69,8 @@ figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; }
 """
 
 
-def to_html(records: Records, sections: "Sequence[Section]", svgs: Mapping[str, str]) -> str:
+def to_html(records: Records, sections: Sequence[Section], svgs: Mapping[str, str]) -> str:
     """The page, with the figures inside it."""
-    from .report import PLOTS
-
     every: list[Mapping[str, Any]] = [
         run
         for table in records.tables.values()
@@ -88,7 +84,7 @@ def to_html(records: Records, sections: "Sequence[Section]", svgs: Mapping[str, 
         sections=sections,
         runs=len(every),
         versions=", ".join(sorted(versions)),
-        captions=PLOTS,
+        captions=CAPTIONS,
         figures={name: Markup(_inline(svg, name)) for name, svg in svgs.items()},
     )
 

@@ -1,82 +1,61 @@
 """The figures of a report: F1 by loss, precision against recall, dev curves, F1 by frequency.
 
-Each has a panel for each data set, and comes as SVG and PNG. The same records give the same SVG,
-byte for byte.
+Each has a panel for each data set, and comes as SVG and PNG.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from .. import _plotting
+from .._plotting import Look
+from ..counts import mean_there, micro_f, precision_recall_f
 from .records import Records, Series, Table
-from .statistics import estimate, micro_f
+from .statistics import estimate
 from .wording import name_of_score
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the baseline is grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8860B")
-BASELINE = "#7F7F7F"
-MARKERS = "oDs^vP*Xh"
-STYLE: dict[str, Any] = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E5E5E5",
-    "legend.frameon": False,
-    "svg.hashsalt": "spacy-dice",
-    "svg.fonttype": "path",
-}
 # Types are gathered in so many groups of like frequency at most.
 GROUPS = 8
 COLUMNS = 3
 
-Panel = Callable[[Axes, Table, Mapping[str, str]], None]
+Panel = Callable[[Axes, Table, Mapping[str, Look]], None]
 
 
 def draw_all(records: Records, folder: Path) -> list[str]:
     """Write all figures into a folder; returns their names, without the suffix."""
     names = []
-    with matplotlib.rc_context(STYLE):
+    with _plotting.style():
         for name, (panel, height, legend) in FIGURES.items():
             figure = _figure(records, panel, height, legend)
-            FigureCanvasAgg(figure)
-            for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-                path = folder / f"{name}.{suffix}"
-                figure.savefig(path, dpi=150, metadata=metadata, bbox_inches="tight")
+            for suffix in ("svg", "png"):
+                _plotting.save(figure, folder / f"{name}.{suffix}")
             names.append(name)
     return names
 
 
-def colours_of(records: Records) -> dict[str, str]:
-    """The colour of each loss, the same in all figures."""
-    losses = dict.fromkeys(loss for table in records.tables.values() for loss in table.series)
-    others = [loss for loss in losses if loss != records.baseline]
-    colours = {loss: COLOURS[i % len(COLOURS)] for i, loss in enumerate(others)}
-    return {records.baseline: BASELINE, **colours}
+def looks_of(records: Records) -> dict[str, Look]:
+    """How each loss is drawn, the same in all figures."""
+    losses = [loss for table in records.tables.values() for loss in table.series]
+    return _plotting.looks(losses, records.baseline)
 
 
 def _figure(records: Records, panel: Panel, height: Callable[[int], float], legend: bool) -> Figure:
     tables = list(records.tables.values())
-    colours = colours_of(records)
+    looks = looks_of(records)
     columns = min(len(tables), COLUMNS)
     rows = -(-len(tables) // columns)
     n_losses = max(len(table.series) for table in tables)
     width = max(4.6 * columns, 5.5)
-    figure = Figure(figsize=(width, height(n_losses) * rows + 0.5 * legend), layout="constrained")
+    figure = _plotting.new_figure(width, height(n_losses) * rows + 0.5 * legend)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, table in zip(axes, tables, strict=False):
-        panel(ax, table, colours)
+        panel(ax, table, looks)
         ax.set_title(table.dataset, loc="left")
     for ax in axes[len(tables) :]:
         ax.set_visible(False)
@@ -84,7 +63,7 @@ def _figure(records: Records, panel: Panel, height: Callable[[int], float], lege
         handles: dict[str, Any] = {}
         for ax in axes:
             handles.update(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        ordered = [loss for loss in colours if loss in handles]
+        ordered = [loss for loss in looks if loss in handles]
         figure.legend(
             [handles[loss] for loss in ordered],
             ordered,
@@ -94,7 +73,7 @@ def _figure(records: Records, panel: Panel, height: Callable[[int], float], lege
     return figure
 
 
-def draw_scores(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
+def draw_scores(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
     """The main score by loss: the mean with its interval, and each seed."""
     key = table.scores[0]
     losses = list(table.series)
@@ -103,22 +82,22 @@ def draw_scores(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
         if not len(values):
             continue
         found = estimate(values.tolist())
-        ax.plot(values, [y] * len(values), "o", color=colours[loss], alpha=0.35, markersize=4)
+        ax.plot(values, [y] * len(values), "o", color=looks[loss].colour, alpha=0.35, markersize=4)
         if found.interval:
-            ax.plot(found.interval, [y, y], color=colours[loss], linewidth=2)
-        ax.plot(found.mean, y, "D", color=colours[loss], markersize=7)
+            ax.plot(found.interval, [y, y], color=looks[loss].colour, linewidth=2)
+        ax.plot(found.mean, y, "D", color=looks[loss].colour, markersize=7)
         ax.annotate(
             f"{found.mean:.1f}", (found.mean, y), (0, 7), textcoords="offset points", ha="center"
         )
         if loss == table.baseline:
-            ax.axvline(found.mean, color=colours[loss], linewidth=1, linestyle=":")
+            ax.axvline(found.mean, color=looks[loss].colour, linewidth=1, linestyle=":")
     ax.set_yticks(range(len(losses)), losses)
     ax.set_ylim(len(losses) - 0.5, -0.7)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(f"{name_of_score(key)}, {table.part}, % (95 % interval over seeds)")
 
 
-def draw_precision_recall(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
+def draw_precision_recall(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
     """Precision against recall, with lines of equal F1.
 
     Over all types together; where that is the same as accuracy, the means over types.
@@ -144,12 +123,11 @@ def draw_precision_recall(ax: Axes, table: Table, colours: Mapping[str, str]) ->
     margin = numpy.maximum((high - low) * 0.25, 1.0)
     low, high = numpy.maximum(low - margin, 0), numpy.minimum(high + margin, 101)
     _lines_of_equal_f(ax, low, high)
-    for i, (loss, seeds_of_loss) in enumerate(points.items()):
-        mean, marker = seeds_of_loss.mean(axis=0), MARKERS[i % len(MARKERS)]
-        ax.plot(*seeds_of_loss.T[::-1], marker, color=colours[loss], alpha=0.3, markersize=4)
-        ax.plot(
-            *mean[::-1], marker, color=colours[loss], markersize=9, markeredgecolor="w", label=loss
-        )
+    for loss, seeds_of_loss in points.items():
+        colour, marker = looks[loss]
+        mean = seeds_of_loss.mean(axis=0)
+        ax.plot(*seeds_of_loss.T[::-1], marker, color=colour, alpha=0.3, markersize=4)
+        ax.plot(*mean[::-1], marker, color=colour, markersize=9, markeredgecolor="w", label=loss)
     ax.set_xlim(low[1], high[1])
     ax.set_ylim(low[0], high[0])
     ax.set_xlabel(f"{'macro ' * macro}recall, %")
@@ -157,11 +135,9 @@ def draw_precision_recall(ax: Axes, table: Table, colours: Mapping[str, str]) ->
 
 
 def _precision_recall(total: NDArray[Any], *, macro: bool) -> NDArray[Any]:
-    total = total[total.sum(axis=1) > 0] if macro else total.sum(axis=0, keepdims=True)
-    tp, fp, fn = total.T
-    return numpy.asarray(
-        [(tp / numpy.maximum(tp + fp, 1)).mean(), (tp / numpy.maximum(tp + fn, 1)).mean()]
-    )
+    if macro:
+        return mean_there(precision_recall_f(total)[:, :2].T, total)
+    return precision_recall_f(total.sum(axis=0))[:2]
 
 
 def _lines_of_equal_f(ax: Axes, low: NDArray[Any], high: NDArray[Any]) -> None:
@@ -178,17 +154,16 @@ def _lines_of_equal_f(ax: Axes, low: NDArray[Any], high: NDArray[Any]) -> None:
         ax.annotate(f"F {f:g}", (x[-1], y[-1]), color="#999999", fontsize=7, ha="right")
 
 
-def draw_curves(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
+def draw_curves(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
     """The dev score while training: the mean over seeds, and from the lowest to the highest."""
     for loss, series in table.series.items():
         if any("offsets" in run for run in series.runs.values()):
             # A calibrated row was not trained itself.
             continue
-        steps, values = _curves(series)
-        ax.plot(steps, values.mean(axis=0), color=colours[loss], label=loss)
-        ax.fill_between(
-            steps, values.min(axis=0), values.max(axis=0), color=colours[loss], alpha=0.12, lw=0
-        )
+        (steps, values), colour = _curves(series), looks[loss].colour
+        low, high = values.min(axis=0), values.max(axis=0)
+        ax.plot(steps, values.mean(axis=0), color=colour, label=loss)
+        ax.fill_between(steps, low, high, color=colour, alpha=0.12, lw=0)
     ax.set_xlabel("step")
     ax.set_ylabel("dev score, %")
 
@@ -200,7 +175,7 @@ def _curves(series: Series) -> tuple[NDArray[Any], NDArray[Any]]:
     return numpy.asarray(steps), 100 * numpy.asarray([[c[step] for step in steps] for c in curves])
 
 
-def draw_frequency(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
+def draw_frequency(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
     """F1 by how often a type is in the training data; many types are gathered in groups."""
     known = [label for label in table.types if table.train_counts.get(label)]
     size = max(-(-len(known) // GROUPS), 1)
@@ -208,7 +183,7 @@ def draw_frequency(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
     if not groups:
         return
     columns = [[table.types.index(label) for label in group] for group in groups]
-    for i, (loss, series) in enumerate(table.series.items()):
+    for loss, series in table.series.items():
         seeds = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
         if not seeds:
             continue
@@ -216,8 +191,8 @@ def draw_frequency(ax: Axes, table: Table, colours: Mapping[str, str]) -> None:
         ax.plot(
             range(len(groups)),
             100 * numpy.mean(values, axis=0),
-            marker=MARKERS[i % len(MARKERS)],
-            color=colours[loss],
+            marker=looks[loss].marker,
+            color=looks[loss].colour,
             label=loss,
             linewidth=1,
         )

@@ -2,25 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from .._validation import listed, nearest, refuse
+from .page import to_html
 from .records import Records, read_folder
-from .tables import Analysis, Sheet
-
-PLOTS = {
-    "scores": "The main score of each loss: mean, 95 % interval over seeds, and the seeds.",
-    "precision-recall": "Precision against recall; small marks are seeds, lines have equal F1.",
-    "curves": "The dev score while training: mean over seeds, lowest to highest.",
-    "frequency": "F1 of the test set by how frequent types are in the training data.",
-}
-
-
-class Section(NamedTuple):
-    """A heading and the tables under it."""
-
-    title: str
-    sheets: list[Sheet]
+from .sections import CAPTIONS, Section, sections_of
+from .tables import Analysis
 
 
 def write_report(
@@ -38,8 +25,6 @@ def write_report(
     plots: without them, nothing but spaCy's own requirements and statsmodels is needed.
     RAISES: FileNotFoundError, ValueError, ModuleNotFoundError.
     """
-    from .page import to_html
-
     records = read_folder(results, baseline)
     output = output or results / "report"
     analysis = Analysis(records)
@@ -59,30 +44,13 @@ def write_report(
     return analysis.overview().to_markdown() if records.tables else ""
 
 
-def sections_of(analysis: Analysis) -> list[Section]:
-    """All tables, by section."""
-    records = analysis.records
-    if not records.tables:
-        return []
-    sections = [Section("Summary", _there(analysis.overview(), analysis.across()))]
-    for table in records.tables.values():
-        tables = (analysis.scores, analysis.rare, analysis.types, analysis.times)
-        sheets = _there(*(make(table) for make in tables))
-        sections.append(Section(table.dataset, sheets))
-    return sections
-
-
-def _there(*sheets: Sheet | None) -> list[Sheet]:
-    return [sheet for sheet in sheets if sheet is not None]
-
-
 def to_markdown(records: Records, sections: list[Section], figures: list[str]) -> str:
     """The report as Markdown; figures are files beside it."""
     parts = [f"# {records.name}\n"]
     for section in sections:
         parts.append(f"## {section.title}\n")
         if section is sections[0]:
-            parts += [f"![{PLOTS[name]}]({name}.svg)\n" for name in figures]
+            parts += [f"![{CAPTIONS[name]}]({name}.svg)\n" for name in figures]
         parts += [f"### {sheet.title}\n\n{sheet.to_markdown()}" for sheet in section.sheets]
     if records.failed:
         parts.append("## Failed runs\n")

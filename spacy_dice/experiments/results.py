@@ -5,34 +5,16 @@ OUTPUT/<data set>/<loss>/<seed>.json   a run
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .._files import clear_unfinished, write_json
 from .._validation import refuse
 from .definition import Run
 from .matrix import Matrix
 
 INDEX = "matrix.json"
-_UNFINISHED = ".unfinished"
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that at any moment there is the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}{_UNFINISHED}")
-    with part.open("w", encoding="utf8") as file:
-        file.write(to_text(content))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def to_text(content: Mapping[str, Any]) -> str:
-    """JSON with a line for each key: small, and a diff of it can be read."""
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def open_folder(output: Path, matrix: Matrix) -> None:
@@ -56,8 +38,7 @@ def open_folder(output: Path, matrix: Matrix) -> None:
             )
     elif output.is_dir() and any(output.iterdir()):
         refuse(str(output), f"is not empty and has no {INDEX}; take another output folder")
-    for part in output.glob(f"**/*{_UNFINISHED}"):
-        part.unlink()
+    clear_unfinished(output)
     content = {
         "name": matrix.name,
         "baseline": matrix.baseline,

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from .._files import write_json
 from .._validation import check_choice
 from .definition import Run, runs_of
 from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
-from .results import open_folder, open_runs, write_json
+from .results import open_folder, open_runs
 from .training import Job, failed_records, run_job
 
 BACKENDS = ("loky", "dask")

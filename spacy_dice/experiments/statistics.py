@@ -18,6 +18,7 @@ import numpy
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..counts import macro_f, micro_f
 from .records import Records, Series, Table
 
 LEVEL = 0.95
@@ -96,22 +97,6 @@ def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
     if key in _MICRO:
         return micro_f
     return macro_f if key in _MACRO else None
-
-
-def micro_f(counts: NDArray[Any]) -> NDArray[Any]:
-    """F1 of all types together. Where every token has one gold tag and one guess: accuracy."""
-    return _f(counts.sum(axis=-2))
-
-
-def macro_f(counts: NDArray[Any]) -> NDArray[Any]:
-    """The mean of the F1 of the types that are there, gold or predicted."""
-    there = counts.sum(axis=-1) > 0
-    return _f(counts).sum(axis=-1) / numpy.maximum(there.sum(axis=-1), 1)
-
-
-def _f(counts: NDArray[Any]) -> NDArray[Any]:
-    tp, fp, fn = numpy.moveaxis(counts, -1, 0)
-    return 2 * tp / numpy.maximum(2 * tp + fp + fn, 1)
 
 
 def bootstrap(

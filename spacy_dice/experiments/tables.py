@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy
 
+from ..counts import macro_f, micro_f, precision_recall_f
 from . import wording
 from .records import Records, Series, Table
-from .statistics import Difference, differences, estimate, macro_f, micro_f, overall
+from .statistics import Difference, differences, estimate, overall
 from .wording import NONE, name_of_score, percent
 
 
@@ -158,12 +159,13 @@ class Analysis:
             totals = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
             if not totals:
                 continue
-            tp, fp, fn = numpy.mean([total.sum(axis=0) for total in totals], axis=0)
+            mean = numpy.mean([total.sum(axis=0) for total in totals], axis=0)
+            precision, recall, _ = precision_recall_f(mean)
             rows.append(
                 [
                     loss,
-                    percent(tp / max(tp + fp, 1)),
-                    percent(tp / max(tp + fn, 1)),
+                    percent(precision),
+                    percent(recall),
                     _mean([micro_f(total) for total in totals]),
                     _mean([macro_f(total) for total in totals]),
                     _mean([micro_f(total[frequent]) for total in totals]),
@@ -264,13 +266,8 @@ def _mean(values: Sequence[object]) -> str:
 
 
 def _prf(totals: Sequence[object]) -> str:
-    scores = []
-    for total in totals:
-        tp, fp, fn = numpy.asarray(total, dtype="float64")
-        scores.append(
-            [tp / max(tp + fp, 1), tp / max(tp + fn, 1), 2 * tp / max(2 * tp + fp + fn, 1)]
-        )
-    return " / ".join(f"{100 * value:.0f}" for value in numpy.mean(scores, axis=0))
+    scores = precision_recall_f(numpy.asarray(totals)).mean(axis=0)
+    return " / ".join(f"{100 * value:.0f}" for value in scores)
 
 
 def _escape(text: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy
 import pytest
 
+from spacy_dice._files import write_json
+from spacy_dice.counts import micro_f
 from spacy_dice.experiments.evaluation import Counts, pack
 from spacy_dice.experiments.records import read_folder
 from spacy_dice.experiments.report import (
@@ -15,8 +17,6 @@ from spacy_dice.experiments.report import (
     update_readme,
     write_report,
 )
-from spacy_dice.experiments.results import write_json
-from spacy_dice.experiments.statistics import micro_f
 from spacy_dice.experiments.tables import Analysis
 
 ROOT = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ import sys
 import pytest
 from small_matrix import matrix_content, write_matrix
 
+from spacy_dice.counts import micro_f
 from spacy_dice.experiments import runner
 from spacy_dice.experiments.definition import runs_of
 from spacy_dice.experiments.evaluation import unpack
@@ -16,7 +17,6 @@ from spacy_dice.experiments.matrix import parse_matrix, read_matrix
 from spacy_dice.experiments.records import read_folder
 from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.runner import compare
-from spacy_dice.experiments.statistics import micro_f
 
 
 def read_all(output):
@@ -98,7 +98,7 @@ def test_second_start_trains_nothing(whole):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from spacy_dice.experiments import results
+from spacy_dice import _files
 from spacy_dice.experiments.matrix import read_matrix
 from spacy_dice.experiments.runner import compare
 
@@ -111,7 +111,7 @@ def kill_in_the_third_file(descriptor):
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(descriptor)
 
-results.os.fsync = kill_in_the_third_file
+_files.os.fsync = kill_in_the_third_file
 compare(read_matrix(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 

@@ -3,16 +3,14 @@
 import numpy
 import pytest
 from scipy import stats
-from sklearn.metrics import f1_score
 
+from spacy_dice.counts import macro_f, micro_f
 from spacy_dice.experiments.evaluation import Counts, pack, unpack
 from spacy_dice.experiments.statistics import (
     Difference,
     bootstrap,
     estimate,
     holm,
-    macro_f,
-    micro_f,
     paired,
 )
 
@@ -51,23 +49,6 @@ def test_holm_by_hand():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.2]) == [0.2]
     assert holm([]) == []
-
-
-def test_f_of_counts_is_scikit_learns():
-    gold, guess = RANDOM.integers(0, 4, size=(2, 60))
-    counts = numpy.stack(
-        [
-            [
-                ((gold == k) & (guess == k)).sum(),
-                ((gold != k) & (guess == k)).sum(),
-                ((gold == k) & (guess != k)).sum(),
-            ]
-            for k in range(5)
-        ]
-    )
-    assert micro_f(counts) == pytest.approx(f1_score(gold, guess, average="micro"))
-    # Nobody used the fifth type.
-    assert macro_f(counts) == pytest.approx(f1_score(gold, guess, average="macro"))
 
 
 def random_counts(seeds, docs=40, types=3, better=0):
