@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "experiments": None,  # everything but what is above it
     "diagnose": {"_validation", "_files", "_plotting", "losses", "components", "experiments"},
     "cli": None,
+    "_spacy_cli": {"cli"},
 }
 
 

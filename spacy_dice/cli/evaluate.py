@@ -1,29 +1,63 @@
-"""`spacy evaluate` prints the scores it knows; this lets it print those of `spacy_dice.scorers`."""
+"""`spacy evaluate` prints the scores it knows; this command those of `spacy_dice.scorers`, too."""
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+
+from .app import app, refusals
 
 # What the scorers of this package add, and no other does.
 _MARK = "_weighted_f"
 
 
-def extend_evaluate(app: typer.Typer) -> None:
-    """Let the commands of spaCy's command line that evaluate print averages and labels too.
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
+    data: Annotated[Path, typer.Argument(help="Gold documents, a .spacy file or a folder of such")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file for all scores")
+    ] = None,
+    code: Annotated[
+        Path | None, typer.Option("--code", "-c", help="Python file to import first")
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, -1 for CPU")] = -1,
+    gold_preproc: Annotated[
+        bool, typer.Option("--gold-preproc", "-G", help="Use gold tokens and sentences")
+    ] = False,
+    spans_key: Annotated[
+        str, typer.Option("--spans-key", "-sk", help="Span group to show the scores of")
+    ] = "sc",
+) -> None:
+    """Evaluate a pipeline as `spacy evaluate` does, and show averages and labels.
 
-    Pipelines without a scorer of this package are evaluated and shown as before.
+    After spaCy's own tables come the micro, macro and weighted F of each component that has a
+    scorer of this package, and the scores of its labels where spaCy shows none. Any other pipeline
+    is shown as spaCy shows it.
     """
-    for info in [*app.registered_commands, *_benchmarks(app)]:
-        callback = info.callback
-        if callback is not None and callback.__name__ == "evaluate_cli":
-            info.callback = _with_labels(callback)
+    with refusals():
+        from spacy.cli import evaluate as call
+        from spacy.cli._util import import_code
+
+        import_code(code)
+        scores = call(
+            model,
+            data,
+            output=output,
+            use_gpu=gpu_id,
+            gold_preproc=gold_preproc,
+            silent=False,
+            spans_key=spans_key,
+        )
+        show_labels(scores, spans_key)
 
 
 def show_labels(scores: Mapping[str, Any], spans_key: str = "sc") -> None:
-    """Print the averages over labels, and the scores of each label where spaCy does not do so."""
+    """Print the averages over labels, and the scores of each label where spaCy does not do so.
+
+    scores: what `nlp.evaluate` returns. spans_key: the span group whose labels spaCy has shown.
+    """
     from wasabi import Printer
 
     msg = Printer()
@@ -59,27 +93,3 @@ def _percent(scores: Mapping[str, Any], group: str, what: str) -> str:
     if value is None and what == "micro":
         value = scores.get(f"{group}_f")
     return "-" if value is None else f"{100 * value:.2f}"
-
-
-def _benchmarks(app: typer.Typer) -> list[Any]:
-    """The commands of groups: `spacy benchmark accuracy` is `spacy evaluate` by another name."""
-    return [
-        info
-        for group in app.registered_groups
-        if group.typer_instance is not None
-        for info in group.typer_instance.registered_commands
-    ]
-
-
-def _with_labels(callback: Callable[..., None]) -> Callable[..., None]:
-    @wraps(callback)
-    def evaluate_cli(code_path: Path | None = None, **arguments: Any) -> None:
-        from spacy.cli import evaluate
-        from spacy.cli._util import import_code
-
-        # What spaCy's command does, which keeps the scores to itself.
-        import_code(code_path)
-        scores = evaluate(**arguments, silent=False)
-        show_labels(scores, arguments["spans_key"])
-
-    return evaluate_cli

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 
-COMMANDS = ("benchmark", "calibrate", "compare", "convert", "diagnose", "report")
+COMMANDS = ("benchmark", "calibrate", "compare", "convert", "diagnose", "evaluate", "report")
 
 
 def call(*arguments):

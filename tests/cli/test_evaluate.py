@@ -1,4 +1,4 @@
-"""Scorers in a pipeline: trained by them, saved, loaded, pickled, and shown by `spacy evaluate`."""
+"""Scorers in a pipeline: trained by them, saved, loaded, pickled, and shown by `evaluate`."""
 
 import json
 import pickle
@@ -8,13 +8,13 @@ import sys
 import pytest
 import spacy
 from small_matrix import ROOT, SMALL, write_corpora
-from spacy.cli._util import app as spacy_app
 from spacy.cli.train import train
 from spacy.training import Corpus
 from spacy.util import load_config
 from typer.testing import CliRunner
 
-from spacy_dice.cli.evaluate import extend_evaluate, show_labels
+from spacy_dice.cli import app
+from spacy_dice.cli.evaluate import show_labels
 
 
 @pytest.fixture(scope="module")
@@ -56,60 +56,106 @@ def test_saved_pipeline_has_it(trained):
     assert copy.evaluate(examples)["tag_per_type"] == scores["tag_per_type"] is not None
 
 
-def test_spacy_evaluate(trained, tmp_path):
+@pytest.fixture(scope="module")
+def stock(trained, tmp_path_factory):
+    """The folder of the same pipeline with spaCy's own scorer."""
+    override = {"components.tagger.scorer.@scorers": "spacy.tagger_scorer.v1"}
+    folder = tmp_path_factory.mktemp("stock")
+    spacy.load(trained[0], config=override).to_disk(folder)
+    return folder
+
+
+def evaluate(*arguments):
+    result = CliRunner().invoke(app, ["evaluate", *(str(item) for item in arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_averages_and_labels(trained, tmp_path):
     path, corpora = trained
-    command = [sys.executable, "-m", "spacy", "evaluate", path, corpora["test"]]
-    done = subprocess.run(
-        [*command, "--output", tmp_path / "out.json"], capture_output=True, text=True, check=True
-    )
+    printed = evaluate(path, corpora["test"], "--output", tmp_path / "out.json")
     recorded = json.loads((tmp_path / "out.json").read_text(encoding="utf8"))
-    lines = [line.split() for line in done.stdout.splitlines()]
+    lines = [line.split() for line in printed.splitlines()]
+    assert ["TAG", f"{100 * recorded['tag_acc']:.2f}"] in lines
     averages = [f"{100 * recorded[f'tag_{name}_f']:.2f}" for name in ("micro", "macro", "weighted")]
     assert ["tag", *averages] in lines
     for label, prf in recorded["tag_per_type"].items():
         assert [label, *(f"{100 * prf[key]:.2f}" for key in "prf")] in lines
 
 
-@pytest.fixture
-def evaluate(monkeypatch):
-    """Call a command of spaCy's command line, extended; it is what it was afterwards."""
-    groups = [group.typer_instance for group in spacy_app.registered_groups]
-    for app in (spacy_app, *groups):
-        for info in app.registered_commands:
-            monkeypatch.setattr(info, "callback", info.callback)
-    extend_evaluate(spacy_app)
-    return lambda *arguments: CliRunner().invoke(spacy_app, [str(item) for item in arguments])
+def test_other_pipelines_are_shown_as_spacy_shows_them(trained, stock):
+    printed = evaluate(stock, trained[1]["test"])
+    assert "TAG" in printed
+    assert "per label" not in printed
+    assert "Averages" not in printed
 
 
-def test_benchmark_accuracy_is_the_same_command(trained, evaluate):
-    path, corpora = trained
-    result = evaluate("benchmark", "accuracy", path, corpora["test"])
-    assert result.exit_code == 0, result.output
-    assert "TAG (per label)" in result.output
-
-
-def test_other_pipelines_are_shown_as_before(trained, evaluate, tmp_path):
-    path, corpora = trained
-    nlp = spacy.load(path, config={"components.tagger.scorer.@scorers": "spacy.tagger_scorer.v1"})
-    nlp.to_disk(tmp_path / "stock")
-    result = evaluate("evaluate", tmp_path / "stock", corpora["test"])
-    assert result.exit_code == 0, result.output
-    assert "TAG" in result.output
-    assert "per label" not in result.output
-    assert "Averages" not in result.output
-
-
-def test_options_are_passed_on(trained, evaluate, tmp_path):
+def test_options_are_passed_on(trained, tmp_path):
     path, corpora = trained
     code = tmp_path / "code.py"
     code.write_text("print('imported')")
-    output = tmp_path / "out.json"
-    result = evaluate(
-        "evaluate", path, corpora["test"], "--code", code, "--per-component", "--output", output
+    assert "imported" in evaluate(path, corpora["test"], "--code", code, "--gold-preproc")
+
+
+# What prevents the import of a module, or of nothing; then spaCy's command line with the arguments.
+RUN_SPACY = """
+import runpy, sys
+
+class Broken:
+    def find_spec(self, name, *_):
+        if name == BROKEN:
+            raise ImportError(f"{name} is broken")
+
+sys.meta_path.insert(0, Broken())
+_, BROKEN, *sys.argv[1:] = sys.argv
+runpy.run_module("spacy", run_name="__main__")
+"""
+
+
+def run_spacy(broken, *arguments):
+    command = [sys.executable, "-c", RUN_SPACY, broken, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf8", check=True)
+
+
+def without_speed(text):
+    return [line for line in text.splitlines() if not line.startswith("SPEED")]
+
+
+@pytest.fixture(scope="module")
+def shown_by_spacy(trained, stock):
+    """What the function behind spaCy's command prints, without its command line."""
+    code = (
+        "import sys; from spacy.cli.evaluate import evaluate as e; e(*sys.argv[1:], silent=False)"
     )
-    assert result.exit_code == 0, result.output
-    assert "imported" in result.output
-    assert "tag_macro_f" in json.loads(output.read_text(encoding="utf8"))["tagger"]
+    command = [sys.executable, "-c", code, stock, trained[1]["test"]]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf8", check=True)
+    assert "TAG" in done.stdout
+    return without_speed(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "broken", ["spacy_dice.cli", "spacy_dice.cli.evaluate", "spacy_dice.diagnose", "none"]
+)
+def test_spacys_own_command_cannot_be_broken(trained, stock, shown_by_spacy, broken):
+    done = run_spacy(broken, "evaluate", stock, trained[1]["test"])
+    assert without_speed(done.stdout) == shown_by_spacy
+    warned = "spacy-dice: no `dice` commands" in done.stderr
+    assert warned == broken.startswith("spacy_dice.cli")
+
+
+def test_spacys_own_command_is_not_replaced():
+    code = (
+        "from spacy.cli import setup_cli, app\n"
+        "try: setup_cli()\n"
+        "except SystemExit: pass\n"
+        "groups = [app, *(group.typer_instance for group in app.registered_groups)]\n"
+        "infos = [info for group in groups for info in group.registered_commands]\n"
+        "print(*(i.callback.__module__ for i in infos if i.callback.__name__ == 'evaluate_cli'))"
+    )
+    command = [sys.executable, "-c", code, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf8", check=True)
+    assert done.stdout.splitlines()[-1] == "spacy.cli.evaluate spacy.cli.evaluate"
+    assert "dice" in done.stdout
 
 
 def test_what_spacy_prints_is_not_printed_again(capsys):
