@@ -26,7 +26,16 @@ MAY_IMPORT = {
     "scorers": {"_validation", "counts"},
     "corpora": {"_validation", "_files"},
     "metrics": {"_validation", "functional", "counts"},
-    "estimators": {"_validation", "functional", "counts", "metrics", "losses", "callbacks"},
+    "calibration": {"_validation", "_files", "counts", "components", "metrics", "scorers"},
+    "estimators": {
+        "_validation",
+        "functional",
+        "counts",
+        "metrics",
+        "losses",
+        "callbacks",
+        "calibration",
+    },
     "experiments": None,  # everything but what is above it
     "diagnose": {"_validation", "_files", "_plotting", "losses", "components", "experiments"},
     "cli": None,

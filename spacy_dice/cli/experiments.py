@@ -112,7 +112,7 @@ def calibrate(
     """
     with refusals():
         from .._files import write_json
-        from ..experiments.calibrate import calibrate_pipeline
+        from ..calibration import calibrate_pipeline
 
         found = calibrate_pipeline(model, dev, output, component, types=types, folds=folds)
         if record is not None:

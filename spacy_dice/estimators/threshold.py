@@ -23,8 +23,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import listed, nearest
+from ..calibration.search import TINY, best_offsets, best_threshold, best_thresholds
 from ..metrics.scorer import probabilities_of
-from ._decisions import TINY, best_offsets, best_threshold, best_thresholds
 
 AVERAGES = ("macro", "micro")
 

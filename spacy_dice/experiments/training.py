@@ -26,9 +26,9 @@ from spacy.training.loop import DIR_MODEL_BEST, train
 from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
+from ..calibration import calibrate
 from ..scorers import tag_scores
 from . import evaluation, logger
-from .calibrate import calibrate
 from .definition import Run, main_scores, parts_of
 
 # So many points of the dev curve are kept at most.

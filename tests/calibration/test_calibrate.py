@@ -9,8 +9,8 @@ from small_matrix import make_docs, train, write_corpora
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 
-from spacy_dice.experiments import decisions
-from spacy_dice.experiments.calibrate import calibrate, calibrate_pipeline
+from spacy_dice.calibration import calibrate, calibrate_pipeline, entities
+from spacy_dice.calibration.bias import output_layer, shift, shifted
 from spacy_dice.experiments.training import annotated
 
 
@@ -31,7 +31,7 @@ def saved(request, tmp_path_factory):
         # One that knows its entities, but does not dare any more.
         pipe, docs = nlp.get_pipe(name), make_docs(nlp.vocab)
         while all(doc.ents for doc in nlp.pipe(doc.text for doc in docs)):
-            decisions.shift(pipe, {"O": 1.0})
+            shift(pipe, {"O": 1.0})
     nlp.to_disk(path)
     return path, name
 
@@ -74,7 +74,7 @@ def test_only_the_bias_changes_and_by_the_offsets(saved, corpora, tmp_path):
     found = calibrate_pipeline(str(path), corpora["dev"], tmp_path / "out")
     layers = []
     for folder in (path, tmp_path / "out"):
-        layer, labels = decisions._output_layer(spacy.load(folder).get_pipe(name))
+        layer, labels = output_layer(spacy.load(folder).get_pipe(name))
         layers.append((layer.get_param("W"), layer.get_param("b")))
     numpy.testing.assert_array_equal(layers[0][0], layers[1][0])
     expected = [found.offsets.get(label, 0.0) for label in labels]
@@ -93,7 +93,7 @@ def test_ner_without_an_upper_layer(corpora, pieces):
     pipe = nlp.get_pipe("ner")
     bias = pipe.model.get_ref("lower").get_param("b").copy()
     for offset, ents in ((-50.0, True), (50.0, False)):
-        with decisions.shifted(pipe, {"O": offset}):
+        with shifted(pipe, {"O": offset}):
             again = [nlp.make_doc(doc.text) for doc in docs]
             for doc, other in zip(again, docs, strict=True):
                 doc.tensor = other.tensor
@@ -102,28 +102,15 @@ def test_ner_without_an_upper_layer(corpora, pieces):
     numpy.testing.assert_array_equal(pipe.model.get_ref("lower").get_param("b"), bias)
 
 
-def test_macro_f_is_scikit_learns():
-    from sklearn.metrics import f1_score
-
-    random = numpy.random.default_rng(0)
-    gold, guess = random.integers(0, 5, size=(2, 200))
-    expected = f1_score(gold, guess, average="macro")
-    assert decisions._macro_f(gold, guess, 7) == pytest.approx(expected)
-    # A gold tag without a column counts as a type with an F1 of 0.
-    unknown = f1_score(numpy.where(gold == 4, 9, gold), guess, average="macro")
-    found = decisions._macro_f(numpy.where(gold == 4, -1, gold), guess, 7)
-    assert found == pytest.approx(unknown)
-
-
 def test_perfect_pipeline_is_left_alone(corpora):
     spacy.util.fix_random_seed(0)
     nlp = train("tagger", 40)
-    bias = decisions._output_layer(nlp.get_pipe("tagger"))[0].get_param("b").copy()
+    bias = output_layer(nlp.get_pipe("tagger"))[0].get_param("b").copy()
     found = calibrate(nlp, list(Corpus(corpora["dev"])(nlp)))
     assert found.before["tag_acc"] == 1.0
     assert (found.offsets, found.gain) == ({}, 0.0)
     assert "no change is better" in found.to_text()
-    after = decisions._output_layer(nlp.get_pipe("tagger"))[0].get_param("b")
+    after = output_layer(nlp.get_pipe("tagger"))[0].get_param("b")
     numpy.testing.assert_array_equal(after, bias)
 
 
@@ -133,7 +120,7 @@ def test_cross_fitting_does_not_see_the_document(corpora):
     nlp = train("ner")
     examples = list(Corpus(corpora["dev"])(nlp))
     docs = list(nlp.get_pipe("tok2vec").pipe([eg.predicted for eg in examples]))
-    search = decisions.search_of(
+    search = entities.EntitySearch(
         nlp.get_pipe("ner"), [Example(d, e.reference) for d, e in zip(docs, examples, strict=True)]
     )
     everything = numpy.ones(len(examples), dtype=bool)
@@ -162,9 +149,9 @@ def shy():
 
     assert score("f", seldom) == score("f", often) == 1.0
     while score("p", often) > 0.7:
-        decisions.shift(pipe, {f"B-{often}": 1.0, f"U-{often}": 1.0})
+        shift(pipe, {f"B-{often}": 1.0, f"U-{often}": 1.0})
     while score("r", seldom) > 0.3:
-        decisions.shift(pipe, {f"B-{seldom}": -1.0, f"U-{seldom}": -1.0})
+        shift(pipe, {f"B-{seldom}": -1.0, f"U-{seldom}": -1.0})
     return nlp, seldom
 
 
@@ -182,7 +169,7 @@ def test_offset_of_a_type(shy, corpora):
     assert ours.get_pipe("ner").score(again)["ents_f"] == found.after["ents_f"]
 
 
-class CountedSearch(decisions.EntitySearch):
+class CountedSearch(entities.EntitySearch):
     """A search in which an offset on O finds an entity more in so many of 40 documents."""
 
     def __init__(self, gaining, *, types):
@@ -211,9 +198,9 @@ def test_standard_error_is_that_of_the_bootstrap():
     gains = []
     for _ in range(2000):
         chosen = random.integers(0, 400, 400)
-        gains.append(decisions._micro_f(ours[chosen]) - decisions._micro_f(theirs[chosen]))
-    assert decisions._standard_error(ours, theirs) == pytest.approx(numpy.std(gains), rel=0.1)
-    assert decisions._standard_error(ours, ours) == 0
+        gains.append(entities._micro_f(ours[chosen]) - entities._micro_f(theirs[chosen]))
+    assert entities._standard_error(ours, theirs) == pytest.approx(numpy.std(gains), rel=0.1)
+    assert entities._standard_error(ours, ours) == 0
 
 
 def test_documents_without_entities_count(corpora, tmp_path):

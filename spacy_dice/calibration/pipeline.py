@@ -10,23 +10,57 @@ document is predicted with the offsets that are best for the documents of the ot
 """
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy
 import spacy
+from numpy.typing import NDArray
 from spacy.language import Language
+from spacy.pipeline import EntityRecognizer, Tagger
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from .._files import new_folder
 from .._validation import listed, nearest, refuse
-from ..scorers import tag_scores
-from .decisions import Offsets, can_calibrate, is_annotated, search_of, shift, shifted
-from .evaluation import count_gold, items_of
+from ..scorers import Items, entity_items, tag, tag_scores, token_items
+from .bias import Offsets, is_stock, shift, shifted
+from .entities import EntitySearch
+from .tokens import TagSearch
 
 FOLDS = 5
+
+
+class Search(Protocol):
+    """Knows which offsets are best on which documents."""
+
+    metric: str
+
+    def best(self, chosen: NDArray[Any]) -> Offsets:
+        """The best offsets for the documents of the boolean mask `chosen`; zeros left out."""
+
+    def predict(self, docs: Sequence[Doc]) -> None:
+        """Annotate with the component as it is."""
+
+
+class Decisions(NamedTuple):
+    """What there is to know about the decisions of a component.
+
+    annotation: what a document has if it says what is right for the component, be it nothing.
+    items: what is gold.
+    """
+
+    cls: type
+    annotation: str
+    items: Items
+
+
+DECISIONS = (
+    Decisions(EntityRecognizer, "ENT_IOB", entity_items),
+    Decisions(Tagger, "TAG", token_items(tag)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +125,11 @@ def calibrate(
     """
     name = _component(nlp, component)
     pipe = nlp.get_pipe(name)
-    items = items_of(pipe)
-    assert items is not None
+    decisions = _decisions_of(pipe)
+    assert decisions is not None
     # Documents that are annotated, but without an entity: what is found there is wrong.
-    examples = [eg for eg in examples if is_annotated(pipe, eg.reference)]
-    gold = count_gold((eg.reference for eg in examples), items[1])
-    if not gold:
+    examples = [eg for eg in examples if eg.reference.has_annotation(decisions.annotation)]
+    if not any(decisions.items(Example(eg.reference, eg.reference))[0] for eg in examples):
         refuse("calibrate", f"the dev set has no gold for the component {name!r}")
     if len(examples) < folds:
         refuse(
@@ -107,7 +140,11 @@ def calibrate(
     with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
         docs = list(nlp.pipe(eg.predicted for eg in examples))
     examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
-    search = search_of(pipe, examples, types=types)
+    search: Search
+    if decisions.cls is EntityRecognizer:
+        search = EntitySearch(pipe, examples, types=types)
+    else:
+        search = TagSearch(pipe, examples)
     fold = _folds(len(examples), folds)
     held_out: list[tuple[Offsets, Any]] = [
         (search.best(fold != i), numpy.flatnonzero(fold == i)) for i in range(folds)
@@ -127,7 +164,7 @@ def calibrate(
                 search.predict([example.predicted for example in some])
             annotated += some
         found[key] = pipe.score(annotated)
-        if items[0] == "tag":
+        if decisions.cls is Tagger:
             found[key].update(tag_scores(annotated))
     shift(pipe, best)
     return Calibration(component=name, metric=search.metric, offsets=best, **found)
@@ -157,17 +194,18 @@ def calibrate_pipeline(
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))
     result = calibrate(nlp, examples, component, types=types, folds=folds)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".calibrate-", dir=output.parent) as folder:
-        copy = Path(folder) / output.name
-        shutil.copytree(str(nlp.path), copy)
-        nlp.get_pipe(result.component).to_disk(copy / result.component, exclude=["vocab"])
-        copy.rename(output)
+    with new_folder(output) as folder:
+        shutil.copytree(str(nlp.path), folder, dirs_exist_ok=True)
+        nlp.get_pipe(result.component).to_disk(folder / result.component, exclude=["vocab"])
     return result
 
 
+def _decisions_of(component: Any) -> Decisions | None:
+    return next((known for known in DECISIONS if is_stock(component, known.cls)), None)
+
+
 def _component(nlp: Language, name: str | None) -> str:
-    known = [key for key, pipe in nlp.pipeline if can_calibrate(pipe)]
+    known = [key for key, pipe in nlp.pipeline if _decisions_of(pipe) is not None]
     if name is None:
         if len(known) != 1:
             what = f"say which of {listed(known)}" if known else "there is no NER and no tagger"
