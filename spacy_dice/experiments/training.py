@@ -26,6 +26,8 @@ from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
 from ..calibration import calibrate
+from ..components import items_of
+from ..items import count_documents, count_gold
 from ..scorers import tag_scores
 from . import evaluation, logger
 from .definition import Run, main_scores, parts_of
@@ -174,7 +176,7 @@ def _thinned(n_points: int, best: int) -> list[int]:
 
 def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
     dataset = run.dataset
-    found = evaluation.items_of(nlp.get_pipe(dataset.component))
+    found = items_of(nlp.get_pipe(dataset.component))
     result: dict[str, Any] = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
@@ -190,7 +192,7 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
         examples = annotated(nlp, Corpus(getattr(dataset, part))(nlp))
         result[part] = score(nlp, examples, dataset.component)
         if part == parts[-1] and found is not None:
-            counts = evaluation.count_documents(examples, found[1])
+            counts = count_documents(examples, found[1])
             result[f"{part}_counts"] = evaluation.pack(counts)
     return result
 
@@ -205,7 +207,7 @@ def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
 def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
     """The scores of annotated examples: those that `nlp.evaluate` gives, and a tagger's by tag."""
     scores = Scorer(nlp).score(examples)
-    found = evaluation.items_of(nlp.get_pipe(component))
+    found = items_of(nlp.get_pipe(component))
     if found is not None and found[0] == "tag":
         scores.update(tag_scores(examples))
     return _kept(scores)
@@ -228,10 +230,10 @@ def _kept(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gold_of_training_data(nlp: Language, path: str, component: str) -> dict[str, int]:
-    found = evaluation.items_of(nlp.get_pipe(component))
+    found = items_of(nlp.get_pipe(component))
     if found is None:
         return {}
-    return evaluation.count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
+    return count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
 
 
 def _reset_peak_memory() -> None:
