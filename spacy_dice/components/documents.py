@@ -1,7 +1,5 @@
 """Components that label documents: text categorizers."""
 
-from typing import Any
-
 from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
 from spacy.tokens import Doc
 
@@ -17,8 +15,7 @@ class DiceTextCategorizer(ProbedLoss, TextCategorizer):
 
     initialize = initialize_with_loss(TextCategorizer.initialize)
 
-    @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(self, doc: Doc) -> bool:
         """Whether the document has categories."""
         return bool(doc.cats)
 
@@ -32,7 +29,6 @@ class DiceMultiLabelTextCategorizer(ProbedLoss, MultiLabel_TextCategorizer):
     default_activation = "identity"
     initialize = initialize_with_loss(MultiLabel_TextCategorizer.initialize)
 
-    @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(self, doc: Doc) -> bool:
         """Whether the document has categories."""
         return bool(doc.cats)

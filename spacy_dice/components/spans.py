@@ -58,16 +58,13 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
             )
         return spans, ops.alloc2f(int(spans.lengths.sum()), len(self.loss_labels))
 
-    @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(self) -> Labels:
         """The labels, and `O`."""
-        labels = component.labels
-        return [*labels, NO_SPAN] if component.add_negative_label else labels
+        return [*self.labels, NO_SPAN] if self.add_negative_label else self.labels
 
-    @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(self, doc: Doc) -> bool:
         """Whether the document has a span group under the key."""
-        return component.key in doc.spans
+        return self.key in doc.spans
 
 
 class DiceSpanFinder(ProbedLoss, SpanFinder):
@@ -94,12 +91,10 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
         """Scores of any value, a row per token."""
         return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
 
-    @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(self) -> Labels:
         """`start` and `end`."""
         return ["start", "end"]
 
-    @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(self, doc: Doc) -> bool:
         """Whether the document has a span group under the key."""
-        return component.cfg["spans_key"] in doc.spans
+        return self.cfg["spans_key"] in doc.spans

@@ -1,7 +1,5 @@
 """Components that label tokens: tagger, morphologizer, sentence recognizer, lemmatizer."""
 
-from typing import Any
-
 from spacy.pipeline import EditTreeLemmatizer, Morphologizer, SentenceRecognizer, Tagger
 
 from ..losses import Labels
@@ -29,10 +27,9 @@ class DiceMorphologizer(ProbedTokenLoss, Morphologizer):
     annotation = ("MORPH", "POS")
     initialize = initialize_with_loss(Morphologizer.initialize)
 
-    @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(self) -> Labels:
         """The analyses; each answers to its features, too."""
-        return [(label, *label.split("|")) if "|" in label else label for label in component.labels]
+        return [(label, *label.split("|")) if "|" in label else label for label in self.labels]
 
 
 class DiceSentenceRecognizer(ProbedTokenLoss, SentenceRecognizer):
@@ -56,7 +53,6 @@ class DiceEditTreeLemmatizer(ProbedTokenLoss, EditTreeLemmatizer):
     annotation = ("LEMMA",)
     initialize = initialize_with_loss(EditTreeLemmatizer.initialize)
 
-    @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(self) -> Labels:
         """The edit trees, as text."""
-        return [component.trees.tree_to_str(tree) for tree in component.labels]
+        return [self.trees.tree_to_str(tree) for tree in self.labels]

@@ -57,11 +57,9 @@ class TransitionLoss(LossMixin):
             losses[self.name] += value
         return gradient
 
-    @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(self) -> Labels:
         """The names of the moves, `B-PER`; each answers to its label, `PER`, too."""
-        moves = component.moves
-        names = [moves.get_class_name(i) for i in range(moves.n_moves)]
+        names = [self.moves.get_class_name(i) for i in range(self.moves.n_moves)]
         return [(name, *filter(None, name.split("-", 1)[1:])) for name in names]
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
@@ -85,11 +83,9 @@ class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
     annotation = ("ENT_IOB",)
     initialize = initialize_with_loss(EntityRecognizer.initialize)
 
-    @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(self, doc: Doc) -> bool:
         """Whether the document has entities, or spans that are known to be none."""
-        known_to_be_none = component.cfg["incorrect_spans_key"] in doc.spans
-        return known_to_be_none or super().has_annotation(component, doc)
+        return super().has_annotation(doc) or self.cfg["incorrect_spans_key"] in doc.spans
 
 
 class DiceDependencyParser(TransitionLoss, DependencyParser):

@@ -17,9 +17,9 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 from spacy_dice.cli import app
-from spacy_dice.components import row_of_factory
 from spacy_dice.diagnose import Distribution, diagnose, to_text
 from spacy_dice.diagnose.advice import expect, recommend, to_snippet
+from spacy_dice.diagnose.annotations import TALLIES
 from spacy_dice.losses import WCE
 
 ROOT = Path(__file__).parents[2]
@@ -183,17 +183,16 @@ def test_balance(counts, settings_, balanced):
     found = make(counts, **settings_)
     assert found.is_balanced is balanced
     stock = "tagger" if found.exclusive else "textcat_multilabel"
-    [first, *others] = recommend(row_of_factory(stock), found)
+    [first, *others] = recommend(stock, found)
     own = "dice.CE.v1" if found.exclusive else "dice.SE.v1"
     assert (first.block == {"@losses": own}) is balanced
     assert bool(others) is not balanced
-    sentences = expect(row_of_factory(stock), found)
-    assert sentences[0].startswith("Balanced: " if balanced else "Imbalanced")
+    assert expect(stock, found)[0].startswith("Balanced: " if balanced else "Imbalanced")
 
 
 def test_what_is_excluded_and_weighted():
-    def blocks(stock, found):
-        return [choice.block for choice in recommend(row_of_factory(stock), found)]
+    def blocks(*args, **settings):
+        return [choice.block for choice in recommend(*args, **settings)]
 
     entities = make({"PER": 30, "LOC": 10}, decisions=1000, background="O")
     first, second, third = blocks("ner", entities)
@@ -214,10 +213,10 @@ def test_what_is_excluded_and_weighted():
 
 
 def test_rare_labels_are_told():
-    sentences = " ".join(expect(row_of_factory("tagger"), make({"A": 500, "B": 49, "C": 9})))
+    sentences = " ".join(expect("tagger", make({"A": 500, "B": 49, "C": 9})))
     assert "fewer than 10 examples" in sentences
     assert "10 to 49 examples" in sentences
-    sentences = " ".join(expect(row_of_factory("tagger"), make({"A": 500, "B": 50})))
+    sentences = " ".join(expect("tagger", make({"A": 500, "B": 50})))
     assert "fewer than" not in sentences
     assert "to 49" not in sentences
 
@@ -458,9 +457,13 @@ def test_annotation_without_any_label(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["wnut17", "ritter_pos", "sms_spam"])
-def test_readme_shows_what_is_recorded(name):
+def test_the_documentation_shows_what_is_recorded(name):
     text = (ROOT / "metrics" / "diagnose" / name / "diagnose.txt").read_text(encoding="utf8")
-    readme = (ROOT / "README.md").read_text(encoding="utf8")
-    assert f"```text\n{text}```" in readme, "run: python -m spacy project run diagnose-corpora"
+    page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf8")
+    assert f"```text\n{text}```" in page, "run: python -m spacy project run diagnose-corpora"
     for file in (ROOT / "metrics" / "diagnose" / name).glob("*.svg"):
-        assert file.relative_to(ROOT).as_posix() in readme
+        assert f"](../{file.relative_to(ROOT).as_posix()})" in page
+
+
+def test_every_component_with_a_loss_is_known():
+    assert sorted(TALLIES) == FACTORIES
