@@ -26,14 +26,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from spacy.scorer import PRFScore
-from spacy.tokens import Token
 from spacy.training import Example
 from spacy.util import registry
 
+from .items import (
+    Items,
+    count_labels,
+    entity_items,
+    features,
+    pos,
+    pos_and_features,
+    supports,
+    tag,
+    token_items,
+)
+
 Scores = dict[str, Any]
-Item = tuple[str, Any]
-# The gold and the predicted items of an example: labels, each with the place where it stands.
-Items = Callable[[Example], tuple[set[Item], set[Item]]]
 
 
 @dataclass(frozen=True)
@@ -98,22 +106,6 @@ def make_textcat_multilabel_scorer() -> LabelScorer:
     return LabelScorer("spacy.textcat_multilabel_scorer.v2", _more_of_textcat_multilabel)
 
 
-def count_labels(examples: Iterable[Example], items: Items) -> dict[str, PRFScore]:
-    """How often each label is found, found where it is not, and missed; frequent labels first."""
-    counts: dict[str, PRFScore] = {}
-    for example in examples:
-        gold, found = items(example)
-        for label in sorted({label for label, _ in gold | found}):
-            counts.setdefault(label, PRFScore())
-        for label, _ in gold & found:
-            counts[label].tp += 1
-        for label, _ in found - gold:
-            counts[label].fp += 1
-        for label, _ in gold - found:
-            counts[label].fn += 1
-    return dict(sorted(counts.items(), key=lambda entry: (-_support(entry[1]), entry[0])))
-
-
 def scores_of_items(examples: Iterable[Example], prefix: str, items: Items) -> Scores:
     """`…_per_type` and all averages; None if there are neither gold nor predicted labels."""
     counts = count_labels(examples, items)
@@ -121,10 +113,9 @@ def scores_of_items(examples: Iterable[Example], prefix: str, items: Items) -> S
     for count in counts.values():
         total += count
     per_type = {label: count.to_dict() for label, count in counts.items()} or None
-    support = {label: _support(count) for label, count in counts.items()}
     return {
         f"{prefix}_micro_f": total.fscore if counts else None,
-        **averages(prefix, per_type, support),
+        **averages(prefix, per_type, supports(counts)),
         f"{prefix}_per_type": per_type,
     }
 
@@ -148,64 +139,6 @@ def averages(
         f"{prefix}_macro_f": sum(score["f"] for score in per_type.values()) / max(len(per_type), 1),
         f"{prefix}_weighted_f": weighted / max(total, 1),
     }
-
-
-def token_items(labels: Callable[[Token], Iterable[str]]) -> Items:
-    """Gold and predicted labels of tokens, aligned and left out as spaCy's scorer does it.
-
-    labels: the labels of a token, none where it is not annotated. What is predicted for a gold
-        token without any is neither right nor wrong.
-    """
-
-    def items(example: Example) -> tuple[set[Item], set[Item]]:
-        gold = {(label, token.i) for token in example.reference for label in labels(token)}
-        known = {i for _, i in gold}
-        align = example.alignment.x2y
-        found: set[Item] = set()
-        for token in example.predicted:
-            if not token.is_space and align.lengths[token.i] == 1:
-                index = int(align[token.i][0])
-                if index in known:
-                    found.update((label, index) for label in labels(token))
-        return gold, found
-
-    return items
-
-
-def entity_items(example: Example) -> tuple[set[Item], set[Item]]:
-    """Gold and predicted entities as spaCy's scorer compares them."""
-    reference, predicted = example.reference, example.predicted
-    if not reference.has_annotation("ENT_IOB"):
-        return set(), set()
-    gold = {(ent.label_, (ent.start, ent.end)) for ent in reference.ents}
-    found = set()
-    for ent in predicted.ents:
-        indices = example.alignment.x2y[ent.start : ent.end]
-        if len(indices):
-            start, end = int(indices[0]), int(indices[-1]) + 1
-            if all(token.ent_iob != 0 for token in reference[start:end]):
-                found.add((ent.label_, (start, end)))
-    return gold, found
-
-
-def tag(token: Token) -> tuple[str, ...]:
-    """The tag of a token."""
-    return (token.tag_,) if token.tag_ else ()
-
-
-def pos(token: Token) -> tuple[str, ...]:
-    """The coarse tag of a token."""
-    return (token.pos_,) if token.pos_ else ()
-
-
-def features(token: Token) -> list[str]:
-    """The morphological features of a token, `Number=Plur`."""
-    return [feature for feature in str(token.morph).split("|") if feature]
-
-
-def pos_and_features(token: Token) -> tuple[str, ...]:
-    """The whole analysis of a token, `NOUN|Number=Plur`."""
-    return (f"{token.pos_}|{token.morph}",) if token.has_morph() else ()
 
 
 def tag_scores(examples: Iterable[Example]) -> Scores:
@@ -237,7 +170,7 @@ def _more_of_ner(
     if per_type is not None:
         # spaCy lists types, too, that were only found where nobody knows whether they are right.
         per_type = {label: prf for label, prf in per_type.items() if label in counts}
-    return averages("ents", per_type, {label: _support(count) for label, count in counts.items()})
+    return averages("ents", per_type, supports(counts))
 
 
 def _more_of_spancat(
@@ -284,7 +217,3 @@ def _categories(
 def _weighted_of_categories(scores: Scores, support: Mapping[str, int]) -> Scores:
     found = averages("cats", scores["cats_f_per_type"], support)
     return {"cats_weighted_f": found["cats_weighted_f"]}
-
-
-def _support(count: PRFScore) -> int:
-    return count.tp + count.fn

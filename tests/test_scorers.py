@@ -13,8 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_dice import scorers
-from spacy_dice.experiments import evaluation
+from spacy_dice import items, scorers
 
 VOCAB = spacy.blank("en").vocab
 TAGS = ("NN", "VB", "UH")
@@ -282,7 +281,7 @@ def test_macro_shows_what_accuracy_hides():
 def test_counts_of_documents_give_the_same(seed):
     """What is recorded of a run, and what a scorer shows, is counted once."""
     examples = random_examples(seed, chance=0.3)
-    counts = evaluation.count_documents(examples, scorers.token_items(scorers.tag))
+    counts = items.count_documents(examples, items.token_items(items.tag))
     tp, fp, fn = counts.array.sum(axis=0).T
     f = 2 * tp / numpy.maximum(2 * tp + fp + fn, 1)
     found = scorers.tag_scores(examples)["tag_macro_f"]

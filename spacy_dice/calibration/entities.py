@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..counts import f_score
-from ..scorers import entity_items
+from ..items import entity_items
 from .bias import Offsets, output_layer, shifted
 
 # What is tried; of offsets that are equally good the one nearest to no change wins.

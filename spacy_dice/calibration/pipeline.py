@@ -25,7 +25,8 @@ from spacy.training import Corpus, Example
 
 from .._files import new_folder
 from .._validation import listed, nearest, refuse
-from ..scorers import Items, entity_items, tag, tag_scores, token_items
+from ..items import Items, entity_items, tag, token_items
+from ..scorers import tag_scores
 from .bias import Offsets, is_stock, shift, shifted
 from .entities import EntitySearch
 from .tokens import TagSearch

@@ -1,23 +1,14 @@
-"""spaCy's trainable components with a loss that can be chosen: `dice_tagger`, `dice_ner`, …"""
+"""spaCy's trainable components with a loss that can be chosen: `dice_tagger`, `dice_ner`, …
+
+The factories are here, too, by the names in the entry points: `make_dice_tagger`, …
+"""
+
+from typing import Any
 
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
-from .factories import (
-    COMPONENTS,
-    class_with_loss,
-    make_dice_morphologizer,
-    make_dice_ner,
-    make_dice_parser,
-    make_dice_senter,
-    make_dice_span_finder,
-    make_dice_spancat,
-    make_dice_spancat_singlelabel,
-    make_dice_tagger,
-    make_dice_textcat,
-    make_dice_textcat_multilabel,
-    make_dice_trainable_lemmatizer,
-    with_loss,
-)
+from .factories import FACTORIES, class_with_loss, register, with_loss
 from .spans import DiceSpanCategorizer, DiceSpanFinder
+from .table import COMPONENTS, Component, items_of, row_of, row_of_factory
 from .tokens import (
     DiceEditTreeLemmatizer,
     DiceMorphologizer,
@@ -28,6 +19,7 @@ from .transition import DiceDependencyParser, DiceEntityRecognizer
 
 __all__ = [
     "COMPONENTS",
+    "Component",
     "DiceDependencyParser",
     "DiceEditTreeLemmatizer",
     "DiceEntityRecognizer",
@@ -39,16 +31,16 @@ __all__ = [
     "DiceTagger",
     "DiceTextCategorizer",
     "class_with_loss",
-    "make_dice_morphologizer",
-    "make_dice_ner",
-    "make_dice_parser",
-    "make_dice_senter",
-    "make_dice_span_finder",
-    "make_dice_spancat",
-    "make_dice_spancat_singlelabel",
-    "make_dice_tagger",
-    "make_dice_textcat",
-    "make_dice_textcat_multilabel",
-    "make_dice_trainable_lemmatizer",
+    "items_of",
+    "register",
+    "row_of",
+    "row_of_factory",
     "with_loss",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    factory = name.removeprefix("make_")
+    if factory != name and factory in FACTORIES:
+        return FACTORIES[factory]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,15 +48,16 @@ class LossMixin:
         self.loss = loss
         self._is_prepared = False
 
-    def name_columns(self) -> Labels:
-        """The names of the columns of the scores."""
-        return self.labels
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
+        """The names of the columns of the scores of `component`, ours or stock."""
+        return component.labels
 
     @property
     def loss_labels(self) -> Labels:
         """The names of the columns of the scores, looked up once for each update."""
         if self._loss_labels is None:
-            self._loss_labels = tuple(self.name_columns())
+            self._loss_labels = tuple(self.name_columns(self))
         return self._loss_labels
 
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
@@ -99,9 +100,10 @@ class LossMixin:
         """How often each label is gold in `examples`."""
         raise NotImplementedError
 
-    def has_annotation(self, doc: Doc) -> bool:
-        """Whether there is anything in the gold document to learn from."""
-        return any(doc.has_annotation(attribute) for attribute in self.annotation)
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+        """Whether `component`, ours or stock, has anything to learn from in the gold document."""
+        return any(doc.has_annotation(attribute) for attribute in cls.annotation)
 
     def check_annotation(self, get_examples: Callable[[], Iterable[Example]]) -> None:
         """Refuse a corpus without anything to learn from. RAISES: ValueError."""
@@ -109,7 +111,7 @@ class LossMixin:
         found: dict[str, None] = {}
         n_examples = n_words = 0
         for example in get_examples():
-            if self.has_annotation(example.reference):
+            if self.has_annotation(self, example.reference):
                 return
             found.update(dict.fromkeys(annotation_of(example.reference)))
             n_examples += 1

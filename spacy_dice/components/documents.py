@@ -1,5 +1,7 @@
 """Components that label documents: text categorizers."""
 
+from typing import Any
+
 from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
 from spacy.tokens import Doc
 
@@ -15,7 +17,8 @@ class DiceTextCategorizer(ProbedLoss, TextCategorizer):
 
     initialize = initialize_with_loss(TextCategorizer.initialize)
 
-    def has_annotation(self, doc: Doc) -> bool:
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
         """Whether the document has categories."""
         return bool(doc.cats)
 
@@ -29,6 +32,7 @@ class DiceMultiLabelTextCategorizer(ProbedLoss, MultiLabel_TextCategorizer):
     default_activation = "identity"
     initialize = initialize_with_loss(MultiLabel_TextCategorizer.initialize)
 
-    def has_annotation(self, doc: Doc) -> bool:
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
         """Whether the document has categories."""
         return bool(doc.cats)

@@ -1,8 +1,8 @@
-"""The factories: each is a stock one whose component gets a loss; a new one is a table row."""
+"""The factories: each is a stock one whose component gets a loss."""
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline.factories import register_factories
@@ -11,47 +11,15 @@ from spacy.util import registry
 from .._validation import listed, refuse
 from ..losses import AnyLoss
 from .base import LossMixin
-from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
-from .spans import DiceSpanCategorizer, DiceSpanFinder
-from .tokens import (
-    DiceEditTreeLemmatizer,
-    DiceMorphologizer,
-    DiceSentenceRecognizer,
-    DiceTagger,
-)
-from .transition import DiceDependencyParser, DiceEntityRecognizer
-
-
-class Component(NamedTuple):
-    """A row of the table: the stock factory and the class its component is turned into."""
-
-    stock: str
-    cls: type[LossMixin]
-
-
-COMPONENTS: dict[str, Component] = {
-    "dice_tagger": Component("tagger", DiceTagger),
-    "dice_morphologizer": Component("morphologizer", DiceMorphologizer),
-    "dice_senter": Component("senter", DiceSentenceRecognizer),
-    "dice_trainable_lemmatizer": Component("trainable_lemmatizer", DiceEditTreeLemmatizer),
-    "dice_textcat": Component("textcat", DiceTextCategorizer),
-    "dice_textcat_multilabel": Component("textcat_multilabel", DiceMultiLabelTextCategorizer),
-    "dice_spancat": Component("spancat", DiceSpanCategorizer),
-    "dice_spancat_singlelabel": Component("spancat_singlelabel", DiceSpanCategorizer),
-    "dice_span_finder": Component("span_finder", DiceSpanFinder),
-    "dice_ner": Component("ner", DiceEntityRecognizer),
-    "dice_parser": Component("parser", DiceDependencyParser),
-}
-
-# The stock class comes last among the bases.
-_CLASSES: dict[type, type[LossMixin]] = {
-    row.cls.__bases__[-1]: row.cls for row in COMPONENTS.values()
-}
+from .table import COMPONENTS, Component
 
 
 def class_with_loss(component: Any) -> type[LossMixin] | None:
     """The class that `with_loss` turns a component into; None if its loss cannot be chosen."""
-    return type(component) if isinstance(component, LossMixin) else _CLASSES.get(type(component))
+    if isinstance(component, LossMixin):
+        return type(component)
+    rows = (row for row in COMPONENTS.values() if row.stock_class is type(component))
+    return next((row.cls for row in rows), None)
 
 
 def with_loss(component: Any, loss: AnyLoss) -> Any:
@@ -83,11 +51,16 @@ def with_loss(component: Any, loss: AnyLoss) -> Any:
     return made
 
 
-def _register(name: str) -> Callable[..., Any]:
-    """Register the factory `name` with spaCy: the arguments of the stock one, and `loss`."""
-    stock_name, cls = COMPONENTS[name]
-    meta = Language.get_factory_meta(stock_name)
-    stock = registry.factories.get(stock_name)
+def register(row: Component) -> Callable[..., Any]:
+    """Add a row to the table, and its factory to spaCy: the arguments of the stock one, and `loss`.
+
+    RETURNS: the factory, for an entry point.
+    RAISES: ValueError if another row has that factory, or spaCy has no such stock factory.
+    """
+    meta = Language.get_factory_meta(row.stock)
+    stock = registry.factories.get(row.stock)
+    if COMPONENTS.setdefault(row.factory, row) is not row:
+        refuse(row.factory, "is in the table of components already")
 
     def make(nlp: Language, name: str, loss: AnyLoss, **settings: Any) -> Any:
         return with_loss(stock(nlp=nlp, name=name, **settings), loss)
@@ -97,11 +70,11 @@ def _register(name: str) -> Callable[..., Any]:
     make.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), parameter]
     )
-    make.__name__ = f"make_{name}"
-    make.__doc__ = f"Make a `{cls.__name__}`: the settings of `{stock_name}`, and `loss`."
+    make.__name__ = f"make_{row.factory}"
+    make.__doc__ = f"Make a `{row.cls.__name__}`: the settings of `{row.stock}`, and `loss`."
     Language.factory(
-        name,
-        default_config={**meta.default_config, "loss": {"@losses": "dice.DSC.v1"}},
+        row.factory,
+        default_config={**meta.default_config, "loss": dict(row.loss)},
         assigns=meta.assigns,
         requires=meta.requires,
         retokenizes=meta.retokenizes,
@@ -114,14 +87,4 @@ def _register(name: str) -> Callable[..., Any]:
 # spaCy does this when the first pipeline is made, which may come after this module is imported.
 register_factories()
 
-make_dice_tagger = _register("dice_tagger")
-make_dice_morphologizer = _register("dice_morphologizer")
-make_dice_senter = _register("dice_senter")
-make_dice_trainable_lemmatizer = _register("dice_trainable_lemmatizer")
-make_dice_textcat = _register("dice_textcat")
-make_dice_textcat_multilabel = _register("dice_textcat_multilabel")
-make_dice_spancat = _register("dice_spancat")
-make_dice_spancat_singlelabel = _register("dice_spancat_singlelabel")
-make_dice_span_finder = _register("dice_span_finder")
-make_dice_ner = _register("dice_ner")
-make_dice_parser = _register("dice_parser")
+FACTORIES: dict[str, Callable[..., Any]] = {name: register(row) for name, row in COMPONENTS.items()}

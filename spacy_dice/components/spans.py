@@ -58,13 +58,16 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
             )
         return spans, ops.alloc2f(int(spans.lengths.sum()), len(self.loss_labels))
 
-    def name_columns(self) -> Labels:
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
         """The labels, and `O`."""
-        return [*self.labels, NO_SPAN] if self.add_negative_label else self.labels
+        labels = component.labels
+        return [*labels, NO_SPAN] if component.add_negative_label else labels
 
-    def has_annotation(self, doc: Doc) -> bool:
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
         """Whether the document has a span group under the key."""
-        return self.key in doc.spans
+        return component.key in doc.spans
 
 
 class DiceSpanFinder(ProbedLoss, SpanFinder):
@@ -91,10 +94,12 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
         """Scores of any value, a row per token."""
         return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
 
-    def name_columns(self) -> Labels:
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
         """`start` and `end`."""
         return ["start", "end"]
 
-    def has_annotation(self, doc: Doc) -> bool:
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
         """Whether the document has a span group under the key."""
-        return self.cfg["spans_key"] in doc.spans
+        return component.cfg["spans_key"] in doc.spans

@@ -1,5 +1,7 @@
 """Components that label tokens: tagger, morphologizer, sentence recognizer, lemmatizer."""
 
+from typing import Any
+
 from spacy.pipeline import EditTreeLemmatizer, Morphologizer, SentenceRecognizer, Tagger
 
 from ..losses import Labels
@@ -27,9 +29,10 @@ class DiceMorphologizer(ProbedTokenLoss, Morphologizer):
     annotation = ("MORPH", "POS")
     initialize = initialize_with_loss(Morphologizer.initialize)
 
-    def name_columns(self) -> Labels:
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
         """The analyses; each answers to its features, too."""
-        return [(label, *label.split("|")) if "|" in label else label for label in self.labels]
+        return [(label, *label.split("|")) if "|" in label else label for label in component.labels]
 
 
 class DiceSentenceRecognizer(ProbedTokenLoss, SentenceRecognizer):
@@ -53,6 +56,7 @@ class DiceEditTreeLemmatizer(ProbedTokenLoss, EditTreeLemmatizer):
     annotation = ("LEMMA",)
     initialize = initialize_with_loss(EditTreeLemmatizer.initialize)
 
-    def name_columns(self) -> Labels:
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
         """The edit trees, as text."""
-        return [self.trees.tree_to_str(tree) for tree in self.labels]
+        return [component.trees.tree_to_str(tree) for tree in component.labels]

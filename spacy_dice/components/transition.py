@@ -57,9 +57,11 @@ class TransitionLoss(LossMixin):
             losses[self.name] += value
         return gradient
 
-    def name_columns(self) -> Labels:
+    @classmethod
+    def name_columns(cls, component: Any) -> Labels:
         """The names of the moves, `B-PER`; each answers to its label, `PER`, too."""
-        names = [self.moves.get_class_name(i) for i in range(self.moves.n_moves)]
+        moves = component.moves
+        names = [moves.get_class_name(i) for i in range(moves.n_moves)]
         return [(name, *filter(None, name.split("-", 1)[1:])) for name in names]
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
@@ -83,9 +85,11 @@ class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
     annotation = ("ENT_IOB",)
     initialize = initialize_with_loss(EntityRecognizer.initialize)
 
-    def has_annotation(self, doc: Doc) -> bool:
+    @classmethod
+    def has_annotation(cls, component: Any, doc: Doc) -> bool:
         """Whether the document has entities, or spans that are known to be none."""
-        return super().has_annotation(doc) or self.cfg["incorrect_spans_key"] in doc.spans
+        known_to_be_none = component.cfg["incorrect_spans_key"] in doc.spans
+        return known_to_be_none or super().has_annotation(component, doc)
 
 
 class DiceDependencyParser(TransitionLoss, DependencyParser):

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 from thinc.api import Config
 
 from .._validation import listed
+from ..components import Component
 from ..losses import F1
 from .distribution import BALANCED, FEW, TOO_FEW, Distribution
 
 Block = dict[str, Any]
 
-# Whose output is one probability per label, each for itself.
-LOGISTIC = ("textcat_multilabel", "spancat", "span_finder")
 # With more, the block names no weights; the loss counts the labels itself, and gets the same.
 WEIGHTS_IN_BLOCK = 12
 # From this share on, one label is what the others are searched in: ham, or tokens inside sentences.
@@ -30,20 +29,13 @@ class Recommendation(NamedTuple):
     reason: str
 
 
-def recommend(stock: str, found: Distribution) -> list[Recommendation]:
-    """The losses for a component with such labels, the first choice first.
-
-    stock: the stock factory of the component, such as `ner`.
-    """
-    own = "dice.SE.v1" if stock in LOGISTIC else "dice.CE.v1"
+def recommend(row: Component, found: Distribution) -> list[Recommendation]:
+    """The losses for a component with such labels, the first choice first."""
     if found.is_balanced:
-        return [Recommendation({"@losses": own}, "what spaCy itself trains on")]
-    first: Block = {"@losses": "dice.DSC.v1"}
-    if stock == "ner":
-        # As in the recipe that is measured in metrics/recipe.
-        first["ce_weight"] = 0.3
+        return [Recommendation({"@losses": row.stock_loss}, "what spaCy itself trains on")]
+    first: Block = {**row.loss, **row.recommended}
     choices = [Recommendation(first, "aims at F1: examples that are easy already lose weight")]
-    if stock in LOGISTIC:
+    if row.output == "logistic":
         why = "less of a change from spaCy's squared error"
         return [*choices, Recommendation({"@losses": "dice.CE.v1"}, why)]
     excluded = _excluded(found)
@@ -63,11 +55,8 @@ def recommend(stock: str, found: Distribution) -> list[Recommendation]:
     ]
 
 
-def expect(stock: str, found: Distribution) -> list[str]:
-    """What can be expected of an F1-oriented loss with such labels, in sentences.
-
-    stock: the stock factory of the component.
-    """
+def expect(row: Component, found: Distribution) -> list[str]:
+    """What can be expected of an F1-oriented loss with such labels, in sentences."""
     if found.is_balanced:
         sentences = [
             f"Balanced: no label is {BALANCED:g} times as frequent as another. Cross entropy and "
@@ -75,7 +64,7 @@ def expect(stock: str, found: Distribution) -> list[str]:
         ]
     else:
         sentences = [_of_imbalance(found)]
-        if stock in LOGISTIC:
+        if row.output == "logistic":
             sentences.append(
                 "spaCy's own loss for this component is a squared error, which hardly moves a rare "
                 "positive: this is where another loss, cross entropy too, has most to gain."

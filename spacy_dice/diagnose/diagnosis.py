@@ -10,9 +10,10 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 
 from .._validation import check_choice, listed, refuse
+from ..components import COMPONENTS, Component, row_of_factory
 from ..components.base import annotation_of
+from ..components.tallies import Categories, ExclusiveCategories, GroupTally, Tally
 from .advice import Recommendation, expect, recommend, to_snippet
-from .annotations import TALLIES, ExclusiveCategories, Tally
 from .distribution import Distribution
 from .docbin import files_of, stream
 
@@ -22,17 +23,26 @@ _SHARED = ("tok2vec", "transformer", "curated_transformer")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A component to look at: its name, its stock factory, and its block in the config."""
+    """A component to look at: its name, its row in the table, and its block in the config."""
 
     name: str
-    stock: str
+    row: Component
     settings: Mapping[str, Any]
 
     @property
     def factory(self) -> str | None:
         """The factory with a loss that it needs; None if it has that already."""
-        needed = f"dice_{self.stock}"
+        needed = self.row.factory
         return None if self.settings.get("factory") == needed else needed
+
+    @property
+    def stock(self) -> str:
+        """The stock factory."""
+        return self.row.stock
+
+    def tally(self) -> Tally:
+        """What counts its labels."""
+        return self.row.tally(self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +56,7 @@ class Finding:
     @property
     def recommendations(self) -> list[Recommendation]:
         """The losses to try, the first choice first."""
-        return recommend(self.component.stock, self.train)
+        return recommend(self.component.row, self.train)
 
     @property
     def snippets(self) -> list[str]:
@@ -74,7 +84,7 @@ class Finding:
             "dev": self.dev and self.dev.to_dict(),
             "only_in_train": self.only_in_train,
             "only_in_dev": self.only_in_dev,
-            "expect": expect(self.component.stock, self.train),
+            "expect": expect(self.component.row, self.train),
             "losses": [choice._asdict() for choice in self.recommendations],
             "snippets": self.snippets,
         }
@@ -126,7 +136,7 @@ def diagnose(
         wanted, skipped = _components_of(settings, config)
         dev = dev or _dev_of(settings, config)
     elif component is not None:
-        wanted = [Wanted(name=stock, stock=stock, settings={}) for stock in TALLIES]
+        wanted = [_by_itself(row) for row in COMPONENTS.values()]
     if component is not None and wanted is not None:
         check_choice(str(config or train), "component", component, [w.name for w in wanted])
         wanted = [w for w in wanted if w.name == component]
@@ -144,7 +154,7 @@ def diagnose(
         findings=[
             Finding(
                 component=wanted,
-                train=tally.distribution(of_train.strings),
+                train=Distribution.of(tally, of_train.strings),
                 dev=in_dev.get(wanted.name),
             )
             for wanted, tally in of_train.tallies
@@ -166,15 +176,16 @@ class _Count:
         self.documents = self.tokens = 0
         vocab = Vocab()
         self.strings: StringStore = vocab.strings
-        self.tallies = [(w, TALLIES[w.stock](w.settings)) for w in wanted or _of_any_corpus()]
+        self.tallies = [(w, w.tally()) for w in wanted or _of_any_corpus()]
+        spancat = COMPONENTS["dice_spancat"]
         keys: set[str] = set()
         for doc in stream(path, vocab):
             self.documents += 1
             self.tokens += len(doc)
             for key in set(doc.spans) - keys if wanted is None else ():
                 keys.add(key)
-                spans = Wanted(name=f"spancat_{key}", stock="spancat", settings={"spans_key": key})
-                self.tallies.append((spans, TALLIES["spancat"](spans.settings)))
+                spans = Wanted(name=f"spancat_{key}", row=spancat, settings={"spans_key": key})
+                self.tallies.append((spans, spans.tally()))
             for _, tally in self.tallies:
                 tally.add(doc)
         if not self.documents:
@@ -198,21 +209,29 @@ class _Count:
             for _, tally in self.tallies
             if isinstance(tally, ExclusiveCategories)
         )
+        other = Categories if consistent else ExclusiveCategories
         for wanted, tally in self.tallies:
-            other = "textcat_multilabel" if consistent else "textcat"
-            if tally.is_there and wanted.stock != other:
+            if tally.is_there and type(tally) is not other:
                 yield wanted, tally
 
     def distributions(self) -> dict[str, Distribution]:
         """What was counted, by the name of the component."""
-        return {w.name: tally.distribution(self.strings) for w, tally in self.tallies}
+        return {w.name: Distribution.of(tally, self.strings) for w, tally in self.tallies}
 
 
 def _of_any_corpus() -> Iterator[Wanted]:
-    """What to look for where no config says it; keys of span groups are not known yet."""
-    for stock in TALLIES:
-        if stock not in ("spancat", "spancat_singlelabel", "span_finder"):
-            yield Wanted(name=stock, stock=stock, settings={})
+    """What to look for where no config says it: each annotation once, by the first component.
+
+    The keys of span groups are not known yet.
+    """
+    rows = {row.tally: row for row in reversed(COMPONENTS.values())}
+    for row in COMPONENTS.values():
+        if rows[row.tally] is row and not issubclass(row.tally, GroupTally):
+            yield _by_itself(row)
+
+
+def _by_itself(row: Component) -> Wanted:
+    return Wanted(name=row.stock, row=row, settings={})
 
 
 def _annotation(path: Path) -> list[str]:
@@ -240,13 +259,13 @@ def _components_of(config: Mapping[str, Any], path: Path) -> tuple[list[Wanted],
     wanted, skipped = [], {}
     for name, block in config.get("components", {}).items():
         factory = str(block.get("factory", ""))
-        stock = factory.removeprefix("dice_")
+        row = row_of_factory(factory)
         if "source" in block:
             skipped[name] = f"comes from {block['source']}"
         elif name in frozen:
             skipped[name] = "is frozen"
-        elif stock in TALLIES:
-            wanted.append(Wanted(name=name, stock=stock, settings=block))
+        elif row is not None:
+            wanted.append(Wanted(name=name, row=row, settings=block))
         elif factory not in _SHARED:
             skipped[name] = f"has the factory {factory}, whose loss cannot be chosen"
     if not wanted:

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy
+from spacy.strings import StringStore
 
+from ..components.tallies import Tally
 from ..losses import WCE
 
 # `spacy debug data` calls a label with fewer examples than this a rare one.
@@ -41,6 +43,22 @@ class Distribution:
     background: str | None = None
     exclusive: bool = True
     note: str = ""
+
+    @classmethod
+    def of(cls, tally: Tally, strings: StringStore) -> "Distribution":
+        """What was counted. strings: those of the documents."""
+        examples = tally.named(tally.examples, strings)
+        return cls(
+            unit=tally.unit,
+            documents=tally.documents,
+            examples=examples,
+            decision=tally.decision,
+            decisions=tally.decisions if tally.counts_decisions else None,
+            positives=tally.named(tally.positives, strings),
+            background=tally.background,
+            exclusive=tally.exclusive,
+            note=tally.note(examples),
+        )
 
     @property
     def counts(self) -> dict[str, int]:

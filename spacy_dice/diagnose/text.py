@@ -70,7 +70,7 @@ def _finding(finding: Finding, *, full: bool) -> Iterator[RenderableType]:
     yield _table(found, full=full)
     for name, text in _facts(finding):
         yield _paragraph(name, text)
-    yield _paragraph("Expect", "\n".join(expect(finding.component.stock, found)))
+    yield _paragraph("Expect", "\n".join(expect(finding.component.row, found)))
     for i, (choice, snippet) in enumerate(
         zip(finding.recommendations, finding.snippets, strict=True)
     ):

@@ -22,10 +22,18 @@ from thinc.api import Config, registry
 
 from .._validation import listed, nearest
 from ..callbacks import use_losses
+from ..components import COMPONENTS
 
 # The factories that classify texts: one label for a text, and any number of labels.
-_EXCLUSIVE = ("textcat", "dice_textcat")
-_MULTILABEL = ("textcat_multilabel", "dice_textcat_multilabel")
+_EXCLUSIVE, _MULTILABEL = (
+    tuple(
+        factory
+        for row in COMPONENTS.values()
+        if row.tally.decision == "documents" and row.tally.exclusive == exclusive
+        for factory in (row.stock, row.factory)
+    )
+    for exclusive in (True, False)
+)
 
 
 class SpacyTextClassifier(ClassifierMixin, BaseEstimator):

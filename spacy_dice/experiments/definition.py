@@ -62,8 +62,8 @@ def runs_of(matrix: Matrix) -> list[Run]:
             trained = matrix.rows[row.calibrate] if row.calibrate else row
             config = make_config(dataset, trained)
             definition = {
-                "config": _digest_of_config(config, dataset.component),
-                "steps": config["training"]["max_steps"],
+                "config": _digest_of_config(config, dataset),
+                **length_of(config, dataset),
                 "loss": settings_of_loss(f"loss {trained.name!r}", trained.block),
                 **digests,
             }
@@ -98,11 +98,15 @@ def make_config(dataset: Dataset, row: Row) -> Config:
     overrides: dict[str, Any] = dict(dataset.overrides or {})
     if dataset.steps is not None:
         overrides["training.max_steps"] = dataset.steps
+    if dataset.patience is not None:
+        overrides["training.max_steps"] = dataset.max_steps
+        overrides["training.patience"] = dataset.patience
     overrides.update(row.overrides or {})
     try:
         config = load_config(path, overrides=overrides)
     except Exception as error:
         raise ValueError(f"{owner}: {path}: {error}") from error
+    _check_patience(owner, config)
     components = config.get("components", {})
     name = dataset.component
     if name not in components:
@@ -132,6 +136,33 @@ def make_config(dataset: Dataset, row: Row) -> Config:
                 f"{listed(known_scores)}",
             )
     return config
+
+
+def _check_patience(owner: str, config: Config) -> None:
+    patience = config["training"].get("patience") or 0
+    every = config["training"].get("eval_frequency") or 1
+    if 0 < patience < every:
+        refuse(
+            owner,
+            f"patience must be at least training.eval_frequency, which is {every}, got {patience}: "
+            "training would end before the second evaluation",
+        )
+
+
+def length_of(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """What a definition says about how long is trained, and what is evaluated then.
+
+    A run of a fixed number of steps says no more than it did before there were others, so that its
+    hash is what it was.
+    """
+    training = config["training"]
+    if dataset.patience is None:
+        return {"steps": training["max_steps"]}
+    return {
+        "patience": training["patience"],
+        "max_steps": training["max_steps"],
+        "checkpoint": "best",
+    }
 
 
 def main_scores(config: Config, dataset: Dataset) -> list[str]:
@@ -191,15 +222,17 @@ def _known_scores(config: Config) -> list[str]:
     return list(known)
 
 
-def _digest_of_config(config: Config, component: str) -> str:
+def _digest_of_config(config: Config, dataset: Dataset) -> str:
     """A hash of all that a config says, but the loss and what differs between machines."""
     rest = json.loads(json.dumps(config))
-    rest["components"][component].pop("loss", None)
+    rest["components"][dataset.component].pop("loss", None)
     rest["paths"] = {k: v for k, v in rest.get("paths", {}).items() if k not in ("train", "dev")}
     rest["system"].pop("seed", None)
     rest["training"].pop("seed", None)
     rest["training"].pop("logger", None)
     rest["training"].pop("max_steps", None)
+    if dataset.patience is not None:
+        rest["training"].pop("patience")
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,16 @@
       DSC: {"@losses": dice.DSC.v1, ce_weight: 0.3}
       CE + offset: {calibrate: CE}
 
+How long is trained is one of these, for all data sets, or in a data set for that one:
+
+    steps: 600        # so many steps
+    patience: 800     # until the dev score has not risen for so many steps, ...
+    max_steps: 5000   # ... or after so many, 20000 by default
+
+A fixed number of steps compares how quickly losses train, `patience` what they end at. Both times
+the checkpoint with the best dev score is evaluated. As in `spacy train`, steps count from the first
+of equally good scores: a score that is 0 for `patience` steps from the start ends the training.
+
 Paths are relative to the folder that the command runs in, as in spaCy's own configs. The file is
 checked as a whole before anything is trained.
 """
@@ -31,6 +41,10 @@ from .._validation import listed, nearest, refuse
 
 # Names become folders.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,+=()-]*")
+# The keys that say how long is trained.
+LENGTH = ("steps", "patience", "max_steps")
+# As in the configs of `spacy init config`.
+MAX_STEPS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +56,8 @@ class Dataset:
     config: a spaCy config with that component, whose factory is one of this package.
     scores: what the report shows, the main score first; without any, what the config's
         `[training.score_weights]` count.
-    steps: `training.max_steps`; without any, those of the matrix or of the config.
+    steps: `training.max_steps`; without any and without `patience`, that of the config.
+    patience, max_steps: those of `[training]`, for training until the dev score stops rising.
     overrides: other settings of the config by their dotted names.
     losses: the names of the losses to train; without any, all.
     """
@@ -55,6 +70,8 @@ class Dataset:
     test: str = ""
     scores: tuple[str, ...] = ()
     steps: int | None = None
+    patience: int | None = None
+    max_steps: int | None = None
     overrides: Mapping[str, Any] | None = None
     losses: tuple[str, ...] = ()
 
@@ -136,7 +153,7 @@ def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
 
     name: used if the file has none; owner: what error messages begin with.
     """
-    known = ("name", "baseline", "seeds", "steps", "datasets", "losses")
+    known = ("name", "baseline", "seeds", *LENGTH, "datasets", "losses")
     content = _mapping(owner, content, known, required=("seeds", "datasets", "losses"))
     seeds = content["seeds"]
     if not isinstance(seeds, list) or not seeds or not all(map(_is_count, seeds)):
@@ -156,8 +173,9 @@ def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
     baseline = content.get("baseline", next(iter(rows)))
     if baseline not in rows:
         _unknown(f"{owner}: baseline", "loss", baseline, rows)
+    length = _length(owner, content, {})
     datasets = {
-        str(key): _dataset(f"{owner}: datasets: {key}", str(key), block, content.get("steps"), rows)
+        str(key): _dataset(f"{owner}: datasets: {key}", str(key), block, length, rows)
         for key, block in _names(f"{owner}: datasets", content["datasets"])
     }
     matrix_name = str(content.get("name", name))
@@ -168,7 +186,9 @@ def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
     )
 
 
-def _dataset(owner: str, name: str, block: Any, steps: Any, rows: Mapping[str, Row]) -> Dataset:
+def _dataset(
+    owner: str, name: str, block: Any, length: Mapping[str, int], rows: Mapping[str, Row]
+) -> Dataset:
     keys = [field.name for field in fields(Dataset) if field.name != "name"]
     required = ("train", "dev", "config", "component")
     block = _mapping(owner, block, keys, required=required)
@@ -182,18 +202,37 @@ def _dataset(owner: str, name: str, block: Any, steps: Any, rows: Mapping[str, R
     for row in block.get("losses", ()):
         if row not in rows:
             _unknown(f"{owner}: losses", "loss", row, rows)
-    steps = block.get("steps", steps)
-    if steps is not None and not (_is_count(steps) and steps > 0):
-        refuse(owner, f"steps must be an integer > 0, got {steps!r}")
+    length = _length(owner, block, length)
     return Dataset(
         name=name,
+        steps=length.get("steps"),
+        patience=length.get("patience"),
+        max_steps=length.get("max_steps"),
         scores=tuple(block.get("scores", ())),
         losses=tuple(block.get("losses", ())),
-        steps=steps,
         test=block.get("test", ""),
         overrides=_overrides(owner, block),
         **{key: block[key] for key in required},
     )
+
+
+def _length(owner: str, block: Mapping[str, Any], outer: Mapping[str, int]) -> dict[str, int]:
+    """How long is trained: what a block says, or what is said outside of it."""
+    own: dict[str, int] = {key: block[key] for key in LENGTH if block.get(key) is not None}
+    for key, value in own.items():
+        if not (_is_count(value) and value > 0):
+            refuse(owner, f"{key} must be an integer > 0, got {value!r}")
+    if "steps" in own:
+        if len(own) > 1:
+            refuse(owner, "steps is a fixed number of steps, without patience and max_steps")
+        return own
+    found = {**outer, **own}
+    if own:
+        found.pop("steps", None)
+        if "patience" not in found:
+            refuse(owner, "max_steps goes with patience; for a fixed number of steps say steps")
+        found.setdefault("max_steps", MAX_STEPS)
+    return found
 
 
 def _row(owner: str, name: str, block: Any) -> Row:

@@ -10,7 +10,8 @@ import numpy
 from numpy.typing import NDArray
 
 from .._validation import check_choice, refuse
-from .evaluation import Counts, unpack
+from ..items import DocumentCounts
+from .evaluation import unpack
 from .results import INDEX, read_records
 
 
@@ -32,7 +33,7 @@ class Series:
         for seed, run in self.runs.items():
             counts = run.get(f"{part_of(run)}_counts")
             if counts is not None:
-                own: Counts = unpack(counts)
+                own: DocumentCounts = unpack(counts)
                 array = numpy.zeros((len(own.array), len(types), 3), dtype="int64")
                 for i, label in enumerate(own.types):
                     array[:, types.index(label)] = own.array[:, i]

@@ -1,11 +1,10 @@
 """Run a matrix: train what has no result yet, and record each run as it ends."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
-
-from tqdm import tqdm
+from typing import Any, NamedTuple
 
 from .._files import write_json
 from .._validation import check_choice
@@ -13,6 +12,7 @@ from .definition import Run, runs_of
 from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
+from .progress import Progress
 from .results import open_folder, open_runs
 from .training import Job, failed_records, run_job
 
@@ -73,52 +73,38 @@ def compare(
         if backend == "loky"
         else dask_pool(run_job, failed_records, scheduler, connect_timeout)
     )
-    with pool as run_all:
+    with pool as run_all, tempfile.TemporaryDirectory(prefix="spacy-dice-") as told:
         open_folder(output, matrix)
         todo = {run.path: run for run in open_runs(output, runs, replace=replace)}
         failed: dict[str, str] = {}
-        with _Progress(len(runs), done=len(runs) - len(todo)) as progress:
-            for records in run_all(_jobs(list(todo.values()), gpu_id), progress.running):
-                for record in records:
-                    path = Path(record["dataset"], record["loss"], f"{record['seed']}.json")
-                    write_json(output / path, record)
+        # Workers of a cluster may not see the files of this machine.
+        work = _jobs(todo.values(), gpu_id, Path(told) if backend == "loky" else None)
+        with Progress(len(runs), done=len(runs) - len(todo), jobs=work) as progress:
+            for records in run_all(work, progress.running):
+                ended = [todo[path_of(record)] for record in records]
+                for run, record in zip(ended, records, strict=True):
+                    write_json(output / run.path, record)
                     if "error" in record:
-                        failed[str(todo[path])] = record["error"]
-                    progress.finished(record.get("error"))
+                        failed[str(run)] = record["error"]
+                progress.finished(str(ended[0]), records)
     return Summary(len(todo) - len(failed), len(runs) - len(todo), failed)
 
 
-def _jobs(runs: Sequence[Run], gpu_id: int) -> list[Job]:
-    """Runs that need the same training go together."""
+def path_of(record: Mapping[str, Any]) -> Path:
+    """Where a record belongs, in the folder of the matrix."""
+    return Path(record["dataset"], record["loss"], f"{record['seed']}.json")
+
+
+def _jobs(runs: Iterable[Run], gpu_id: int, told: Path | None) -> list[Job]:
+    """Runs that need the same training go together.
+
+    told: the folder in which each job tells the step it is at.
+    """
     together: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
         trained = run.row.calibrate or run.row.name
         together.setdefault((run.dataset.name, trained, run.seed), []).append(run)
-    return [Job(runs=tuple(group), gpu_id=gpu_id) for group in together.values()]
-
-
-class _Progress:
-    """A bar with the runs done, running and failed, and the time left; none without a terminal."""
-
-    def __init__(self, total: int, *, done: int) -> None:
-        self.bar = tqdm(total=total, initial=done, unit="run", disable=None, dynamic_ncols=True)
-        self.failed = 0
-        self.under_way = 0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def running(self, count: int) -> None:
-        self.under_way = count
-        self._show()
-
-    def finished(self, error: str | None) -> None:
-        self.failed += error is not None
-        self.bar.update(1)
-        self._show()
-
-    def _show(self) -> None:
-        self.bar.set_postfix(running=self.under_way, failed=self.failed)
+    return [
+        Job(runs=tuple(group), gpu_id=gpu_id, progress=told / str(i) if told else None)
+        for i, group in enumerate(together.values())
+    ]

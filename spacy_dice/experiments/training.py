@@ -2,7 +2,6 @@
 
 import io
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -27,12 +26,19 @@ from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
 from ..calibration import calibrate
+from ..components import items_of
+from ..items import count_documents, count_gold
 from ..scorers import tag_scores
 from . import evaluation, logger
 from .definition import Run, main_scores, parts_of
 
-# So many points of the dev curve are kept at most.
-CURVE_POINTS = 50
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+# So many points of the dev curve are kept, more are thinned.
+CURVE_POINTS = 200
 _PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
 _TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
 
@@ -46,13 +52,21 @@ class Job:
 
     runs: those whose results are wanted; the first one's config and seed are all the others' too.
     gpu_id: the CUDA device, -1 for the CPU.
+    progress: a file that says, while the job runs, which step it is at.
     """
 
     runs: tuple[Run, ...]
     gpu_id: int = -1
+    progress: Path | None = None
 
     def __str__(self) -> str:
         return str(self.runs[0])
+
+    @property
+    def max_steps(self) -> int:
+        """After how many steps training ends at the latest; 0 for no limit."""
+        definition = self.runs[0].definition
+        return definition.get("max_steps") or definition.get("steps") or 0
 
 
 def run_job(job: Job) -> list[Record]:
@@ -85,7 +99,7 @@ def run_job(job: Job) -> list[Record]:
                     "python": platform.python_version(),
                 },
                 "wall_seconds": round(seconds, 2),
-                "peak_memory_mb": round(_peak_memory_mb(), 1),
+                "peak_memory_mb": _peak_memory_mb(),
                 **result,
             }
         )
@@ -114,31 +128,55 @@ def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
     config = load_config_from_str(first.config)
     config["paths"].update(train=dataset.train, dev=dataset.dev)
     config["system"]["seed"] = config["training"]["seed"] = first.seed
-    config["training"]["logger"] = {"@loggers": logger.NAME, "path": str(log)}
+    config["training"]["logger"] = {
+        "@loggers": logger.NAME,
+        "path": str(log),
+        "progress": str(job.progress) if job.progress else None,
+    }
     if job.gpu_id >= 0:
         spacy.require_gpu(job.gpu_id)
     nlp = init_nlp(config, use_gpu=job.gpu_id)
     train(nlp, folder, use_gpu=job.gpu_id, stdout=io.StringIO(), stderr=io.StringIO())
-    measured = srsly.read_json(log)
+    trained = what_training_showed(srsly.read_json(log))
     best = folder / DIR_MODEL_BEST
     support = _gold_of_training_data(nlp, dataset.train, dataset.component)
     results = []
     for run in job.runs:
         result = _evaluate(spacy.load(best), run, config)
-        results.append(
-            {
-                "step_seconds": measured["step_seconds"],
-                **result,
-                "train_counts": support,
-                "curve": _thinned(measured["curve"]),
-            }
-        )
+        results.append({**trained, **result, "train_counts": support})
     return results
+
+
+def what_training_showed(log: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `RunLog` wrote, and which checkpoint is evaluated: spaCy keeps the last of the best.
+
+    best_seconds: of training, evaluations included, until the best checkpoint was there.
+    """
+    points = [[step, round(score, 5)] for step, score in log["curve"]]
+    seconds = [round(value, 2) for value in log["curve_seconds"]]
+    best = max(range(len(points)), key=lambda i: (log["curve"][i][1], i))
+    kept = _thinned(len(points), best)
+    return {
+        "step_seconds": log["step_seconds"],
+        "best_step": points[best][0],
+        "best_seconds": seconds[best],
+        "last_step": log["last_step"],
+        "curve": [points[i] for i in kept],
+        "curve_seconds": [seconds[i] for i in kept],
+    }
+
+
+def _thinned(n_points: int, best: int) -> list[int]:
+    """The points of a curve to keep: all, or some at even distances, the best, and the last."""
+    if n_points <= CURVE_POINTS:
+        return list(range(n_points))
+    every = -(-n_points // (CURVE_POINTS - 2))
+    return sorted({*range(0, n_points, every), best, n_points - 1})
 
 
 def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
     dataset = run.dataset
-    found = evaluation.items_of(nlp.get_pipe(dataset.component))
+    found = items_of(nlp.get_pipe(dataset.component))
     result: dict[str, Any] = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
@@ -154,7 +192,7 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
         examples = annotated(nlp, Corpus(getattr(dataset, part))(nlp))
         result[part] = score(nlp, examples, dataset.component)
         if part == parts[-1] and found is not None:
-            counts = evaluation.count_documents(examples, found[1])
+            counts = count_documents(examples, found[1])
             result[f"{part}_counts"] = evaluation.pack(counts)
     return result
 
@@ -169,7 +207,7 @@ def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
 def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
     """The scores of annotated examples: those that `nlp.evaluate` gives, and a tagger's by tag."""
     scores = Scorer(nlp).score(examples)
-    found = evaluation.items_of(nlp.get_pipe(component))
+    found = items_of(nlp.get_pipe(component))
     if found is not None and found[0] == "tag":
         scores.update(tag_scores(examples))
     return _kept(scores)
@@ -192,17 +230,10 @@ def _kept(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gold_of_training_data(nlp: Language, path: str, component: str) -> dict[str, int]:
-    found = evaluation.items_of(nlp.get_pipe(component))
+    found = items_of(nlp.get_pipe(component))
     if found is None:
         return {}
-    return evaluation.count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
-
-
-def _thinned(curve: list[list[float]]) -> list[list[float]]:
-    """Step and dev score of some of the evaluations while training, at even distances."""
-    points = [[step, round(score, 5)] for step, score in curve]
-    every = -(-len(points) // CURVE_POINTS)
-    return points[:: max(every, 1)]
+    return count_gold((eg.reference for eg in Corpus(path)(nlp)), found[1])
 
 
 def _reset_peak_memory() -> None:
@@ -211,10 +242,13 @@ def _reset_peak_memory() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """The peak memory of this process; None where the system does not tell it."""
     try:
         status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        return round(int(status.split("VmHWM:")[1].split()[0]) / 1024, 1)
     except (OSError, IndexError):
+        if resource is None:
+            return None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
+        return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)

@@ -1,30 +1,15 @@
 """How scores and numbers are written."""
 
+from ..components import COMPONENTS
 from .statistics import Difference, Estimate
 
 NONE = "–"
-_SCORES = {
-    "ents_f": "entity F1",
-    "ents_macro_f": "entity macro F1",
-    "tag_acc": "tag accuracy",
-    "tag_macro_f": "tag macro F1",
-    "pos_acc": "POS accuracy",
-    "morph_acc": "morphology accuracy",
-    "cats_macro_f": "macro F1",
-    "cats_micro_f": "micro F1",
-    "spans_sc_f": "span F1",
-    "spans_sc_p": "span precision",
-    "spans_sc_r": "span recall",
-    "sents_f": "sentence F1",
-    "lemma_acc": "lemma accuracy",
-    "dep_las": "LAS",
-    "dep_uas": "UAS",
-}
 
 
 def name_of_score(key: str) -> str:
     """What readers call a score."""
-    return _SCORES.get(key, key)
+    names = (row.name_of_score(key) for row in COMPONENTS.values())
+    return next(filter(None, names), key)
 
 
 def percent(value: float | None) -> str:

@@ -17,9 +17,9 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 from spacy_dice.cli import app
+from spacy_dice.components import row_of_factory
 from spacy_dice.diagnose import Distribution, diagnose, to_text
 from spacy_dice.diagnose.advice import expect, recommend, to_snippet
-from spacy_dice.diagnose.annotations import TALLIES
 from spacy_dice.losses import WCE
 
 ROOT = Path(__file__).parents[2]
@@ -183,16 +183,17 @@ def test_balance(counts, settings_, balanced):
     found = make(counts, **settings_)
     assert found.is_balanced is balanced
     stock = "tagger" if found.exclusive else "textcat_multilabel"
-    [first, *others] = recommend(stock, found)
+    [first, *others] = recommend(row_of_factory(stock), found)
     own = "dice.CE.v1" if found.exclusive else "dice.SE.v1"
     assert (first.block == {"@losses": own}) is balanced
     assert bool(others) is not balanced
-    assert expect(stock, found)[0].startswith("Balanced: " if balanced else "Imbalanced")
+    sentences = expect(row_of_factory(stock), found)
+    assert sentences[0].startswith("Balanced: " if balanced else "Imbalanced")
 
 
 def test_what_is_excluded_and_weighted():
-    def blocks(*args, **settings):
-        return [choice.block for choice in recommend(*args, **settings)]
+    def blocks(stock, found):
+        return [choice.block for choice in recommend(row_of_factory(stock), found)]
 
     entities = make({"PER": 30, "LOC": 10}, decisions=1000, background="O")
     first, second, third = blocks("ner", entities)
@@ -213,10 +214,10 @@ def test_what_is_excluded_and_weighted():
 
 
 def test_rare_labels_are_told():
-    sentences = " ".join(expect("tagger", make({"A": 500, "B": 49, "C": 9})))
+    sentences = " ".join(expect(row_of_factory("tagger"), make({"A": 500, "B": 49, "C": 9})))
     assert "fewer than 10 examples" in sentences
     assert "10 to 49 examples" in sentences
-    sentences = " ".join(expect("tagger", make({"A": 500, "B": 50})))
+    sentences = " ".join(expect(row_of_factory("tagger"), make({"A": 500, "B": 50})))
     assert "fewer than" not in sentences
     assert "to 49" not in sentences
 
@@ -463,7 +464,3 @@ def test_the_documentation_shows_what_is_recorded(name):
     assert f"```text\n{text}```" in page, "run: python -m spacy project run diagnose-corpora"
     for file in (ROOT / "metrics" / "diagnose" / name).glob("*.svg"):
         assert f"](../{file.relative_to(ROOT).as_posix()})" in page
-
-
-def test_every_component_with_a_loss_is_known():
-    assert sorted(TALLIES) == FACTORIES

@@ -49,6 +49,37 @@ def test_rows():
     assert (rows["a + offset"].types, rows["a + types"].types) == (False, True)
 
 
+def length_of(dataset):
+    return dataset.steps, dataset.patience, dataset.max_steps
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        ({}, {}, (None, None, None)),
+        ({"steps": 6}, {}, (6, None, None)),
+        ({"steps": 6}, {"steps": 9}, (9, None, None)),
+        ({"steps": 6}, {"patience": 4}, (None, 4, 20_000)),
+        ({"patience": 4}, {}, (None, 4, 20_000)),
+        ({"patience": 4, "max_steps": 50}, {}, (None, 4, 50)),
+        ({"patience": 4, "max_steps": 50}, {"patience": 8}, (None, 8, 50)),
+        ({"patience": 4, "max_steps": 50}, {"max_steps": 60}, (None, 4, 60)),
+        ({"patience": 4, "max_steps": 50}, {"steps": 9}, (9, None, None)),
+    ],
+)
+def test_how_long_is_trained(tmp_path, outer, inner, expected):
+    content = matrix_content(tmp_path, **outer)
+    if "steps" not in outer:
+        del content["steps"]
+    content["datasets"]["entities"].update(inner)
+    datasets = parse(content).datasets
+    assert length_of(datasets["entities"]) == expected
+    # What a data set says is for it alone.
+    assert length_of(datasets["tags"]) == length_of(
+        parse({**content, "datasets": {"tags": content["datasets"]["tags"]}}).datasets["tags"]
+    )
+
+
 def changed(content, path, value):
     *parents, last = path.split("/")
     inner = content
@@ -73,6 +104,10 @@ def changed(content, path, value):
         ("datasets/entities/tset", "x", r"no key 'tset' \(did you mean 'test'\?\)"),
         ("datasets/entities/dev", None, "the key 'dev' is missing"),
         ("datasets/entities/steps", 0, "steps must be an integer > 0, got 0"),
+        ("patience", 5, "steps is a fixed number of steps, without patience and max_steps"),
+        ("datasets/entities/patience", 0, "patience must be an integer > 0, got 0"),
+        ("datasets/entities/patience", True, "patience must be an integer > 0, got True"),
+        ("datasets/entities/max_steps", 9, "max_steps goes with patience"),
         ("datasets/entities/losses", ["DCS"], r"no loss 'DCS' \(did you mean 'DSC'\?\)"),
         ("datasets/entities/overrides", {"dropout": 1}, "'dropout' is not the dotted name"),
         ("losses/../x", "dice.CE.v1", "a name must be letters"),
@@ -124,6 +159,12 @@ def test_refused_by_the_file_alone(tmp_path, path, value, message):
             "must be one with a loss .*'dice_ner'.*, got 'tok2vec'",
         ),
         (
+            "datasets/entities",
+            {"patience": 2, "max_steps": 9},
+            ValueError,
+            r"patience must be at least training\.eval_frequency, which is 3, got 2",
+        ),
+        (
             "datasets/entities/scores",
             ["ent_f"],
             ValueError,
@@ -132,7 +173,11 @@ def test_refused_by_the_file_alone(tmp_path, path, value, message):
     ],
 )
 def test_refused_before_training(tmp_path, path, value, error, message):
-    content = changed(matrix_content(tmp_path), path, value)
+    content = matrix_content(tmp_path)
+    if path == "datasets/entities":
+        content["datasets"]["entities"].update(value)
+    else:
+        changed(content, path, value)
     with pytest.raises(error, match=message):
         runs_of(parse(content))
 
@@ -167,6 +212,23 @@ def test_definition_depends_on_all_that_is_trained(tmp_path):
     assert definition(steps=7) == {**same, "steps": 7}
     assert definition(losses={"CE": "dice.DL.v1"})["loss"] != same["loss"]
     json.dumps(same)
+
+
+def test_definition_of_a_training_to_convergence(tmp_path):
+    def definition(**length):
+        content = matrix_content(tmp_path)
+        del content["steps"]
+        return runs_of(parse({**content, **length}))[0].definition
+
+    found = definition(patience=6, max_steps=30)
+    assert (found["patience"], found["max_steps"], found["checkpoint"]) == (6, 30, "best")
+    assert "steps" not in found
+    assert definition(patience=6)["max_steps"] == 20_000
+    assert definition(patience=9, max_steps=30) == {**found, "patience": 9}
+    # A fixed number of steps says what it always did.
+    fixed = definition(steps=30)
+    assert fixed["steps"] == 30
+    assert set(fixed) == {"config", "steps", "loss", "train", "dev", "test", "seed"}
 
 
 def test_what_differs_in_two_definitions():

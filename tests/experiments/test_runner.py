@@ -18,13 +18,23 @@ from spacy_dice.experiments.records import read_folder
 from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.runner import compare
 
+# What differs from time to time.
+TIMES = (
+    "wall_seconds",
+    "step_seconds",
+    "curve_seconds",
+    "best_seconds",
+    "peak_memory_mb",
+    "versions",
+)
+
 
 def read_all(output):
     """All records, without what differs from time to time."""
     records = {}
     for path in sorted(output.glob("*/*/*.json")):
         record = json.loads(path.read_text(encoding="utf8"))
-        for key in ("wall_seconds", "step_seconds", "peak_memory_mb", "versions"):
+        for key in TIMES:
             assert record.pop(key)
         records[str(path.relative_to(output))] = record
     return records
@@ -52,6 +62,7 @@ def test_what_a_record_holds(whole):
     assert record["scores"] == ["ents_f"]
     assert set(record["dev"]["ents_per_type"]) == {"CITY", "FRUIT"}
     assert [step for step, _ in record["curve"]] == [0, 3, 6]
+    assert record["last_step"] == 6
     assert record["train_counts"] == {"CITY": 8, "FRUIT": 24}
     assert records["tags/DSC/0.json"]["scores"] == ["tag_acc", "tag_macro_f"]
 
@@ -83,7 +94,8 @@ def test_counts_of_tags_give_the_accuracy(whole):
 def test_best_model_of_the_dev_curve_is_evaluated(whole):
     for name, record in read_all(whole[1]).items():
         if "offset" not in name:
-            best = max(score for _, score in record["curve"])
+            best, step = max((score, step) for step, score in record["curve"])
+            assert record["best_step"] == step
             assert record["dev"][record["scores"][0]] == pytest.approx(best, abs=1e-5)
 
 
@@ -93,6 +105,33 @@ def test_second_start_trains_nothing(whole):
     summary = compare(read_matrix(path), output)
     assert (summary.trained, summary.found, summary.failed) == (0, 12, {})
     assert {p: p.stat().st_mtime_ns for p in output.rglob("*.json")} == before
+
+
+def test_training_to_convergence(tmp_path):
+    content = matrix_content(tmp_path, seeds=[0], losses={"CE": "dice.CE.v1"})
+    del content["steps"], content["datasets"]["tags"]
+    content["datasets"]["entities"].update(patience=9, max_steps=300)
+    assert not compare(parse_matrix(content, name="m", owner="m"), tmp_path / "out").failed
+    record = json.loads((tmp_path / "out/entities/CE/0.json").read_text(encoding="utf8"))
+    curve = dict(map(tuple, record["curve"]))
+    best = max(curve.values())
+    first = min(step for step, score in curve.items() if score == best)
+    # The dev score did not rise for 9 steps, and training ended long before the maximum.
+    assert record["last_step"] == first + 9 < 300
+    assert record["best_step"] == max(step for step, score in curve.items() if score == best)
+    assert record["dev"]["ents_f"] == pytest.approx(best, abs=1e-5)
+    assert list(curve) == list(range(0, record["last_step"] + 1, 3))
+    seconds = record["curve_seconds"]
+    assert len(seconds) == len(curve)
+    assert seconds == sorted(seconds)
+    assert record["best_seconds"] == seconds[list(curve).index(record["best_step"])]
+    assert record["best_seconds"] <= record["wall_seconds"]
+
+
+def test_starts_where_there_is_no_module_resource():
+    """As on Windows."""
+    code = "import sys; sys.modules['resource'] = None; import spacy_dice.experiments.runner"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 KILLED = """

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from spacy_dice.counts import macro_f, micro_f
-from spacy_dice.experiments.evaluation import Counts, pack, unpack
+from spacy_dice.experiments.evaluation import pack, unpack
 from spacy_dice.experiments.statistics import (
     Difference,
     bootstrap,
@@ -13,6 +13,7 @@ from spacy_dice.experiments.statistics import (
     holm,
     paired,
 )
+from spacy_dice.items import DocumentCounts
 
 RANDOM = numpy.random.default_rng(0)
 
@@ -107,12 +108,12 @@ def test_significant_needs_both(p_holm, interval, significant):
 
 @pytest.mark.parametrize("highest", [3, 300])
 def test_counts_are_packed_without_loss(highest):
-    counts = Counts(["A", "B"], RANDOM.integers(0, highest, size=(50, 2, 3)))
+    counts = DocumentCounts(["A", "B"], RANDOM.integers(0, highest, size=(50, 2, 3)))
     types, array = unpack(pack(counts))
     assert types == counts.types
     numpy.testing.assert_array_equal(array, counts.array)
 
 
 def test_no_documents():
-    types, array = unpack(pack(Counts([], numpy.zeros((0, 0, 3), dtype="int64"))))
+    types, array = unpack(pack(DocumentCounts([], numpy.zeros((0, 0, 3), dtype="int64"))))
     assert (types, array.shape) == ([], (0, 0, 3))

@@ -62,4 +62,4 @@ def test_examples_have_what_every_component_learns_from():
     assert made[0].reference.text == benchmark.examples(spacy.blank("en").vocab)[0].reference.text
     for factory in COMPONENTS:
         pipe = spacy.blank("en").add_pipe(factory)
-        assert all(pipe.has_annotation(example.reference) for example in made)
+        assert all(pipe.has_annotation(pipe, example.reference) for example in made)

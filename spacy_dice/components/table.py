@@ -1,0 +1,295 @@
+"""The table of components: a row has all that is known about one, and everything else asks it.
+
+A new component is a class, a row and an entry point; see docs/contributing.md.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Literal
+
+from spacy.tokens import Doc
+
+from ..items import (
+    Items,
+    category_items,
+    dependency,
+    entity_items,
+    lemma,
+    pos_and_features,
+    sentence_start,
+    span_items,
+    tag,
+    token_items,
+)
+from .base import LossMixin
+from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
+from .spans import DiceSpanCategorizer, DiceSpanFinder
+from .tallies import (
+    Analyses,
+    Categories,
+    Dependencies,
+    Edges,
+    EditTrees,
+    Entities,
+    ExclusiveCategories,
+    Sentences,
+    Spans,
+    Tags,
+    Tally,
+)
+from .tokens import (
+    DiceEditTreeLemmatizer,
+    DiceMorphologizer,
+    DiceSentenceRecognizer,
+    DiceTagger,
+)
+from .transition import DiceDependencyParser, DiceEntityRecognizer
+
+# What the output layer gives: probabilities of labels that exclude each other, a probability for
+# each label by itself, or scores of moves, of which the loss takes the softmax.
+Output = Literal["softmax", "logistic", "transitions"]
+
+
+def default_loss() -> Mapping[str, Any]:
+    """The loss of a component that is given no other."""
+    return {"@losses": "dice.DSC.v1"}
+
+
+def any_component(component: Any) -> bool:
+    """Whether a row is that of `component`, which is of its class: always."""
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A row of the table.
+
+    stock: the stock factory.
+    cls: the class that its component is turned into; the last of the bases is the stock class.
+    is_of: whether the row is that of a component of its class; of rows that share a class, the
+        first that says so counts.
+    output: of the stock model.
+    loss: the block of the default loss.
+    recommended: settings of the default loss that `diagnose` adds, as they were measured.
+    tally: what counts the gold labels in a corpus.
+    items: of a component, the gold and predicted labels with their places that are compared.
+    prefix: of the scores of these items; `{key}` stands for the key of a span group.
+    scores: what readers call the scores, the main score first.
+    """
+
+    stock: str
+    cls: type[LossMixin]
+    output: Output
+    tally: type[Tally]
+    items: Callable[[Any], Items]
+    prefix: str
+    scores: Mapping[str, str]
+    loss: Mapping[str, Any] = field(default_factory=default_loss)
+    recommended: Mapping[str, Any] = field(default_factory=dict)
+    is_of: Callable[[Any], bool] = any_component
+
+    @property
+    def factory(self) -> str:
+        """The factory whose component has a loss."""
+        return f"dice_{self.stock}"
+
+    @property
+    def stock_class(self) -> type:
+        """The class of the stock component."""
+        return self.cls.__bases__[-1]
+
+    @property
+    def stock_loss(self) -> str:
+        """The registered loss that is spaCy's own for the stock model."""
+        return "dice.SE.v1" if self.output == "logistic" else "dice.CE.v1"
+
+    def prefix_of(self, component: Any) -> str:
+        """The prefix of the scores of `component`, ours or stock."""
+        return self.prefix.format(key=key_of(component)) if "{" in self.prefix else self.prefix
+
+    def columns_of(self, component: Any) -> list[str]:
+        """The label of each column of the output layer of `component`, ours or stock."""
+        names = self.cls.name_columns(component)
+        return [name if isinstance(name, str) else name[0] for name in names]
+
+    def is_annotated(self, component: Any, doc: Doc) -> bool:
+        """Whether a gold document says what is right for `component`, ours or stock."""
+        return self.cls.has_annotation(component, doc)
+
+    def name_of_score(self, key: str) -> str | None:
+        """What readers call a score; None if it is not one of this component."""
+        found = [
+            known
+            for known in self.scores
+            if re.fullmatch(re.escape(known).replace(r"\{key\}", ".+"), key)
+        ]
+        # The key of a span group is what is left: the longest pattern leaves least.
+        return self.scores[max(found, key=len)] if found else None
+
+
+def key_of(component: Any) -> str:
+    """The key of the span group of a component."""
+    return str(component.cfg["spans_key"])
+
+
+def fixed(items: Items) -> Callable[[Any], Items]:
+    """The same items for each component of a row."""
+    return lambda component: items
+
+
+def spans_of(component: Any) -> Items:
+    """The labeled spans of the component's span group."""
+    return span_items(key_of(component))
+
+
+def places_of(component: Any) -> Items:
+    """The spans of the component's span group, whatever their labels."""
+    return span_items(key_of(component), labeled=False)
+
+
+def categories_over_threshold(component: Any) -> Items:
+    """The categories that are probable enough for the component."""
+    return category_items(float(component.cfg.get("threshold") or 0.5))
+
+
+_PLACES = {
+    "spans_{key}_f": "span F1",
+    "spans_{key}_p": "span precision",
+    "spans_{key}_r": "span recall",
+}
+_SPANS = {
+    **_PLACES,
+    "spans_{key}_macro_f": "span macro F1",
+    "spans_{key}_weighted_f": "span weighted F1",
+}
+_CATEGORIES = {"cats_macro_f": "macro F1", "cats_micro_f": "micro F1"}
+
+COMPONENTS: dict[str, Component] = {
+    row.factory: row
+    for row in (
+        Component(
+            stock="ner",
+            cls=DiceEntityRecognizer,
+            output="transitions",
+            # As in the recipe of metrics/recipe.
+            recommended={"ce_weight": 0.3},
+            tally=Entities,
+            items=fixed(entity_items),
+            prefix="ents",
+            scores={"ents_f": "entity F1", "ents_macro_f": "entity macro F1"},
+        ),
+        Component(
+            stock="tagger",
+            cls=DiceTagger,
+            output="softmax",
+            tally=Tags,
+            items=fixed(token_items(tag)),
+            prefix="tag",
+            scores={"tag_acc": "tag accuracy", "tag_macro_f": "tag macro F1"},
+        ),
+        Component(
+            stock="morphologizer",
+            cls=DiceMorphologizer,
+            output="softmax",
+            tally=Analyses,
+            items=fixed(token_items(pos_and_features)),
+            prefix="pos_morph",
+            scores={"pos_acc": "POS accuracy", "morph_acc": "morphology accuracy"},
+        ),
+        Component(
+            stock="senter",
+            cls=DiceSentenceRecognizer,
+            output="softmax",
+            tally=Sentences,
+            items=fixed(token_items(sentence_start)),
+            prefix="sents",
+            scores={"sents_f": "sentence F1"},
+        ),
+        Component(
+            stock="trainable_lemmatizer",
+            cls=DiceEditTreeLemmatizer,
+            output="softmax",
+            tally=EditTrees,
+            items=fixed(token_items(lemma)),
+            prefix="lemma",
+            scores={"lemma_acc": "lemma accuracy"},
+        ),
+        Component(
+            stock="parser",
+            cls=DiceDependencyParser,
+            output="transitions",
+            tally=Dependencies,
+            items=fixed(token_items(dependency)),
+            prefix="dep",
+            scores={"dep_las": "LAS", "dep_uas": "UAS"},
+        ),
+        Component(
+            stock="textcat",
+            cls=DiceTextCategorizer,
+            output="softmax",
+            tally=ExclusiveCategories,
+            items=fixed(category_items(None)),
+            prefix="cats",
+            scores=_CATEGORIES,
+        ),
+        Component(
+            stock="textcat_multilabel",
+            cls=DiceMultiLabelTextCategorizer,
+            output="logistic",
+            tally=Categories,
+            items=categories_over_threshold,
+            prefix="cats",
+            scores=_CATEGORIES,
+        ),
+        Component(
+            stock="spancat_singlelabel",
+            cls=DiceSpanCategorizer,
+            is_of=attrgetter("add_negative_label"),
+            output="softmax",
+            tally=Spans,
+            items=spans_of,
+            prefix="spans_{key}",
+            scores=_SPANS,
+        ),
+        Component(
+            stock="spancat",
+            cls=DiceSpanCategorizer,
+            output="logistic",
+            tally=Spans,
+            items=spans_of,
+            prefix="spans_{key}",
+            scores=_SPANS,
+        ),
+        Component(
+            stock="span_finder",
+            cls=DiceSpanFinder,
+            output="logistic",
+            tally=Edges,
+            items=places_of,
+            prefix="spans_{key}",
+            scores=_PLACES,
+        ),
+    )
+}
+
+
+def row_of_factory(factory: str) -> Component | None:
+    """The row of a factory, ours or stock; None if there is none."""
+    return next((r for r in COMPONENTS.values() if factory in (r.factory, r.stock)), None)
+
+
+def row_of(component: Any) -> Component | None:
+    """The row of a component, be its class ours, stock or derived; None if there is none."""
+    for cls in type(component).__mro__:
+        for row in COMPONENTS.values():
+            if cls in (row.cls, row.stock_class) and row.is_of(component):
+                return row
+    return None
+
+
+def items_of(component: Any) -> tuple[str, Items] | None:
+    """The prefix of a component's scores and what is compared for them; None without a row."""
+    row = row_of(component)
+    return None if row is None else (row.prefix_of(component), row.items(component))
