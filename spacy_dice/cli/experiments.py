@@ -27,6 +27,9 @@ def compare(
     replace: Annotated[
         bool, typer.Option("--replace", help="Train again what was defined differently before")
     ] = False,
+    models: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the trained pipelines, for later rows")
+    ] = None,
 ) -> None:
     """Train a matrix of data sets x losses x seeds, and record each run.
 
@@ -47,6 +50,7 @@ def compare(
             scheduler=scheduler,
             gpu_id=gpu_id,
             replace=replace,
+            models=models,
         )
     typer.echo(
         f"{output}: {summary.trained} runs trained, {summary.found} were there already, "

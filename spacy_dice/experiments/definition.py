@@ -36,8 +36,14 @@ class Run:
     @property
     def hash(self) -> str:
         """A hash of the definition."""
-        text = json.dumps(self.definition, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _hash(self.definition)
+
+    @property
+    def trained(self) -> Path:
+        """A folder name for the pipeline that is trained: the same for rows derived from it."""
+        definition = {k: v for k, v in self.definition.items() if k != "calibrated"}
+        row = self.row.calibrate or self.row.name
+        return Path(self.dataset.name) / row / f"{self.seed}-{_hash(definition)}"
 
     @property
     def path(self) -> Path:
@@ -46,6 +52,11 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.dataset.name} / {self.row.name} / seed {self.seed}"
+
+
+def _hash(definition: Mapping[str, Any]) -> str:
+    text = json.dumps(definition, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def runs_of(matrix: Matrix) -> list[Run]:

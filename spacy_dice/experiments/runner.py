@@ -39,6 +39,7 @@ def compare(
     scheduler: str | None = None,
     gpu_id: int = -1,
     replace: bool = False,
+    models: Path | None = None,
     connect_timeout: float = CONNECT_TIMEOUT,
 ) -> Summary:
     """Train all runs of a matrix that have no result in `output`, and record each as it ends.
@@ -51,6 +52,8 @@ def compare(
     backend, scheduler: "dask" runs on the cluster of the scheduler at this address.
     gpu_id: the CUDA device to train on; -1 for the CPU.
     replace: train again what was made by another definition of the same run.
+    models: a folder that keeps the trained pipelines, each with its best checkpoint. Rows that
+        are added to a matrix later and derive from them (`{calibrate: CE}`) need no training then.
     RAISES: ValueError, FileNotFoundError, FileExistsError, ModuleNotFoundError and
         ConnectionError, all before anything is trained.
     """
@@ -78,7 +81,7 @@ def compare(
         todo = {run.path: run for run in open_runs(output, runs, replace=replace)}
         failed: dict[str, str] = {}
         # Workers of a cluster may not see the files of this machine.
-        work = _jobs(todo.values(), gpu_id, Path(told) if backend == "loky" else None)
+        work = _jobs(todo.values(), gpu_id, models, Path(told) if backend == "loky" else None)
         with Progress(len(runs), done=len(runs) - len(todo), jobs=work) as progress:
             for records in run_all(work, progress.running):
                 ended = [todo[path_of(record)] for record in records]
@@ -95,7 +98,7 @@ def path_of(record: Mapping[str, Any]) -> Path:
     return Path(record["dataset"], record["loss"], f"{record['seed']}.json")
 
 
-def _jobs(runs: Iterable[Run], gpu_id: int, told: Path | None) -> list[Job]:
+def _jobs(runs: Iterable[Run], gpu_id: int, models: Path | None, told: Path | None) -> list[Job]:
     """Runs that need the same training go together.
 
     told: the folder in which each job tells the step it is at.
@@ -105,6 +108,11 @@ def _jobs(runs: Iterable[Run], gpu_id: int, told: Path | None) -> list[Job]:
         trained = run.row.calibrate or run.row.name
         together.setdefault((run.dataset.name, trained, run.seed), []).append(run)
     return [
-        Job(runs=tuple(group), gpu_id=gpu_id, progress=told / str(i) if told else None)
+        Job(
+            runs=tuple(group),
+            gpu_id=gpu_id,
+            progress=told / str(i) if told else None,
+            models=models,
+        )
         for i, group in enumerate(together.values())
     ]

@@ -2,6 +2,7 @@
 
 import io
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -21,10 +22,11 @@ from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 from spacy.training.initialize import init_nlp
-from spacy.training.loop import DIR_MODEL_BEST, train
+from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, train
 from spacy.util import load_config_from_str
 from threadpoolctl import threadpool_limits
 
+from .._files import new_folder
 from ..calibration import calibrate
 from ..components import items_of
 from ..items import count_documents, count_gold
@@ -39,6 +41,8 @@ except ModuleNotFoundError:  # Windows
 
 # So many points of the dev curve are kept, more are thinned.
 CURVE_POINTS = 200
+# What training showed, beside the pipeline.
+LOG = "log.json"
 _PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
 _TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
 
@@ -53,11 +57,13 @@ class Job:
     runs: those whose results are wanted; the first one's config and seed are all the others' too.
     gpu_id: the CUDA device, -1 for the CPU.
     progress: a file that says, while the job runs, which step it is at.
+    models: a folder that keeps trained pipelines; one that is there is not trained again.
     """
 
     runs: tuple[Run, ...]
     gpu_id: int = -1
     progress: Path | None = None
+    models: Path | None = None
 
     def __str__(self) -> str:
         return str(self.runs[0])
@@ -124,27 +130,40 @@ def head_of(run: Run) -> Record:
 
 def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
     first = job.runs[0]
-    dataset, log = first.dataset, folder / "log.json"
+    dataset = first.dataset
     config = load_config_from_str(first.config)
-    config["paths"].update(train=dataset.train, dev=dataset.dev)
-    config["system"]["seed"] = config["training"]["seed"] = first.seed
-    config["training"]["logger"] = {
-        "@loggers": logger.NAME,
-        "path": str(log),
-        "progress": str(job.progress) if job.progress else None,
-    }
     if job.gpu_id >= 0:
         spacy.require_gpu(job.gpu_id)
-    nlp = init_nlp(config, use_gpu=job.gpu_id)
-    train(nlp, folder, use_gpu=job.gpu_id, stdout=io.StringIO(), stderr=io.StringIO())
-    trained = what_training_showed(srsly.read_json(log))
+    if job.models is None:
+        _train(job, config, folder)
+    else:
+        folder = job.models / first.trained
+        if not folder.exists():
+            with new_folder(folder) as unfinished:
+                _train(job, config, unfinished)
+    trained = what_training_showed(srsly.read_json(folder / LOG))
     best = folder / DIR_MODEL_BEST
-    support = _gold_of_training_data(nlp, dataset.train, dataset.component)
+    support = _gold_of_training_data(spacy.load(best), dataset.train, dataset.component)
     results = []
     for run in job.runs:
         result = _evaluate(spacy.load(best), run, config)
         results.append({**trained, **result, "train_counts": support})
     return results
+
+
+def _train(job: Job, config: Config, folder: Path) -> None:
+    """Train the pipeline of a job; `folder` gets its best checkpoint and the log."""
+    first = job.runs[0]
+    config["paths"].update(train=first.dataset.train, dev=first.dataset.dev)
+    config["system"]["seed"] = config["training"]["seed"] = first.seed
+    config["training"]["logger"] = {
+        "@loggers": logger.NAME,
+        "path": str(folder / LOG),
+        "progress": str(job.progress) if job.progress else None,
+    }
+    nlp = init_nlp(config, use_gpu=job.gpu_id)
+    train(nlp, folder, use_gpu=job.gpu_id, stdout=io.StringIO(), stderr=io.StringIO())
+    shutil.rmtree(folder / DIR_MODEL_LAST)
 
 
 def what_training_showed(log: Mapping[str, Any]) -> dict[str, Any]:

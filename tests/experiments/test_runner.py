@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 from small_matrix import matrix_content, write_matrix
 
 from spacy_dice.counts import micro_f
-from spacy_dice.experiments import runner
+from spacy_dice.experiments import runner, training
 from spacy_dice.experiments.definition import runs_of
 from spacy_dice.experiments.evaluation import unpack
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
@@ -290,3 +291,27 @@ def test_bad_backends_are_refused_before_anything_is_written(whole, tmp_path):
     ):
         compare(matrix, output, backend="dask", scheduler="tcp://127.0.0.1:9", connect_timeout=0.2)
     assert not output.exists()
+
+
+def test_kept_pipelines_are_not_trained_again(tmp_path, monkeypatch):
+    rows = {"CE": "dice.CE.v1", "CE + offset": {"calibrate": "CE"}}
+    content = matrix_content(tmp_path, seeds=[0], losses=rows)
+    del content["datasets"]["tags"]
+    matrix, models = parse_matrix(content, name="kept", owner="kept"), tmp_path / "models"
+    compare(matrix, tmp_path / "at once")
+    only = matrix.select(losses=["CE"])
+    assert compare(matrix, tmp_path / "in turn", part=only, models=models).failed == {}
+    (kept,) = models.glob("*/*/*")
+    assert sorted(path.name for path in kept.iterdir()) == ["log.json", "model-best"]
+    spacy.load(kept / "model-best")
+
+    def refuse_to_train(*arguments, **settings):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "train", refuse_to_train)
+    assert compare(matrix, tmp_path / "in turn", models=models).failed == {}
+    assert read_all(tmp_path / "in turn") == read_all(tmp_path / "at once")
+    # What is defined differently is another pipeline.
+    content["datasets"]["entities"]["train"] = content["datasets"]["entities"]["test"]
+    changed = parse_matrix(content, name="kept", owner="kept")
+    assert "trained again" in str(compare(changed, tmp_path / "other", models=models).failed)
