@@ -68,7 +68,8 @@ def report(
         Path | None, typer.Option("--output", "-o", help="Folder for the report; RESULTS/report")
     ] = None,
     readme: Annotated[
-        Path | None, typer.Option(help="README whose marked tables are brought up to date")
+        list[Path] | None,
+        typer.Option(help="Markdown file whose marked tables are brought up to date; repeat it"),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Compare with this loss, and not with that of the matrix")
@@ -78,18 +79,18 @@ def report(
 ) -> None:
     """Write tables, figures and an HTML page about the results of `compare`.
 
-    In a README the table goes between `<!-- dice-report:NAME -->` and `<!-- /dice-report -->`,
-    where NAME is the name of the matrix.
+    In other Markdown files tables go between `<!-- dice-report:NAME -->` and
+    `<!-- /dice-report -->`, where NAME is the name of the matrix for its overview, NAME/DATASET for
+    the scores of a data set, and NAME/all for those over all data sets.
     """
     with refusals():
-        from ..experiments.report import tables_for_readme, update_readme, write_report
+        from ..experiments.report import write_report
 
-        overview = write_report(results, output, baseline=baseline, plots=plots)
+        overview = write_report(
+            results, output, baseline=baseline, plots=plots, readmes=readme or ()
+        )
         written = (output or results / "report") / "report.md"
         typer.echo(written.read_text(encoding="utf8") if full else overview)
-        if readme is not None:
-            text = readme.read_text(encoding="utf8")
-            readme.write_text(update_readme(text, tables_for_readme(results)), encoding="utf8")
 
 
 @app.command()

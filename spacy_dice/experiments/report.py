@@ -1,9 +1,9 @@
-"""The report of a folder of results: Markdown, figures, one HTML page, and tables for a README."""
+"""The report of a folder of results: Markdown, figures, and one HTML page."""
 
-import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from .._validation import listed, nearest, refuse
+from .marked import marked_tables, update_files
 from .page import to_html
 from .records import Records, read_folder
 from .sections import CAPTIONS, Section, sections_of
@@ -16,6 +16,7 @@ def write_report(
     *,
     baseline: str | None = None,
     plots: bool = True,
+    readmes: Iterable[Path] = (),
 ) -> str:
     """Write `report.md`, `index.html` and the figures; returns the overview as Markdown.
 
@@ -23,11 +24,14 @@ def write_report(
     output: where to; without it, `report/` in the folder of the results.
     baseline: the loss that the others are compared with; without it, that of the matrix.
     plots: without them, nothing but spaCy's own requirements and statsmodels is needed.
+    readmes: other Markdown files, whose marked tables are brought up to date (see `marked`).
     RAISES: FileNotFoundError, ValueError, ModuleNotFoundError.
     """
     records = read_folder(results, baseline)
     output = output or results / "report"
     analysis = Analysis(records)
+    if readmes := list(readmes):
+        update_files(readmes, marked_tables(analysis))
     sections = sections_of(analysis)
     output.mkdir(parents=True, exist_ok=True)
     figures = []
@@ -56,52 +60,3 @@ def to_markdown(records: Records, sections: list[Section], figures: list[str]) -
         parts.append("## Failed runs\n")
         parts.append("\n".join(f"- {run}: {error}" for run, error in records.failed.items()) + "\n")
     return "\n".join(parts)
-
-
-# <!-- dice-report:NAME --> … <!-- /dice-report -->
-_MARKED = re.compile(
-    r"(<!-- dice-report:(?P<name>[^ ]+) -->\n).*?(<!-- /dice-report -->)", re.DOTALL
-)
-
-
-def names_in_readme(text: str) -> list[str]:
-    """The names that the markers of a README ask for."""
-    return [match["name"] for match in _MARKED.finditer(text)]
-
-
-def tables_for_readme(results: Path) -> dict[str, str]:
-    """Tables by the name that a README's markers use: NAME, the overview; NAME/DATASET."""
-    analysis = Analysis(read_folder(results))
-    name = analysis.records.name
-    tables = {name: analysis.overview().to_markdown()}
-    across = analysis.across()
-    if across is not None:
-        tables[f"{name}/all"] = across.to_markdown()
-    for table in analysis.records.tables.values():
-        tables[f"{name}/{table.dataset}"] = analysis.scores(table).to_markdown()
-    return tables
-
-
-def update_readme(text: str, tables: dict[str, str]) -> str:
-    """The README with the tables between its markers; markers of other matrices stay.
-
-    RAISES: ValueError for a marker of this matrix that there is no table for, and if there is none.
-    """
-    matrix = next(iter(tables))
-    names = [name for name in names_in_readme(text) if name.split("/")[0] == matrix]
-    if not names:
-        refuse(
-            "README", f"there is no `<!-- dice-report:{matrix} -->` … `<!-- /dice-report -->` in it"
-        )
-    for name in names:
-        if name not in tables:
-            refuse(
-                "README",
-                f"there is no table {name!r}{nearest(name, tables)}; there are {listed(tables)}",
-            )
-
-    def replaced(match: re.Match[str]) -> str:
-        table = tables.get(match["name"])
-        return match[0] if table is None else f"{match[1]}\n{table}\n{match[3]}"
-
-    return _MARKED.sub(replaced, text)

@@ -10,13 +10,9 @@ import pytest
 from spacy_dice._files import write_json
 from spacy_dice.counts import micro_f
 from spacy_dice.experiments.evaluation import pack
+from spacy_dice.experiments.marked import marked_tables, names_in, replace_tables
 from spacy_dice.experiments.records import read_folder
-from spacy_dice.experiments.report import (
-    names_in_readme,
-    tables_for_readme,
-    update_readme,
-    write_report,
-)
+from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.tables import Analysis
 from spacy_dice.items import DocumentCounts
 
@@ -190,41 +186,76 @@ def test_no_results(tmp_path):
         write_report(tmp_path)
 
 
-def test_readme(folder):
-    tables = tables_for_readme(folder)
+MARKED = (
+    "# T\n<!-- dice-report:m -->\nold\n<!-- /dice-report -->\n"
+    "<!-- dice-report:other -->\nkept\n<!-- /dice-report -->\n"
+)
+
+
+def test_marked_tables_of_other_files(folder, tmp_path):
+    analysis = Analysis(read_folder(folder))
+    tables = marked_tables(analysis)
     assert list(tables) == ["m", "m/all", "m/d", "m/e"]
-    text = (
-        "# T\n<!-- dice-report:m -->\nold\n<!-- /dice-report -->\n"
-        "<!-- dice-report:other -->\nkept\n<!-- /dice-report -->\n"
-    )
-    assert names_in_readme(text) == ["m", "other"]
-    new = update_readme(text, tables)
+    assert names_in(MARKED) == ["m", "other"]
+    new = replace_tables("README", MARKED, tables)
     assert tables["m"] in new
     assert "old" not in new
     assert "kept" in new
-    assert update_readme(new, tables) == new
+    assert replace_tables("README", new, tables) == new
+    # As soon as one file has a marker, those that have none are left alone.
+    paths = [tmp_path / name for name in ("README.md", "docs.md", "other.md")]
+    texts = (MARKED, "<!-- dice-report:m/d -->\r\n<!-- /dice-report -->", "nothing\r\n")
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode("utf8"))
+    before = paths[2].stat().st_mtime_ns
+    overview = write_report(folder, plots=False, readmes=paths)
+    assert overview in paths[0].read_text(encoding="utf8")
+    assert paths[2].stat().st_mtime_ns == before
+    lines = paths[1].read_bytes().decode("utf8").split("\r\n")
+    assert "\n".join(lines[2:-1]) == tables["m/d"]
 
 
-def test_readme_without_its_markers(folder):
-    tables = tables_for_readme(folder)
-    with pytest.raises(ValueError, match="no `<!-- dice-report:m -->`"):
-        update_readme("# T\n", tables)
-    with pytest.raises(ValueError, match=r"no table 'm/dd' \(did you mean 'm/d'\?\)"):
-        update_readme("<!-- dice-report:m/dd -->\n<!-- /dice-report -->", tables)
+def test_marked_tables_have_the_baseline_of_the_report_and_are_made_once(
+    folder, tmp_path, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(
+        "spacy_dice.experiments.report.Analysis",
+        lambda records: made.append(1) or Analysis(records),
+    )
+    readme = tmp_path / "README.md"
+    readme.write_text(MARKED, encoding="utf8")
+    overview = write_report(folder, baseline="B", plots=False, readmes=[readme])
+    assert "the difference from B" in overview
+    assert overview in readme.read_text(encoding="utf8")
+    assert made == [1]
+
+
+def test_marked_tables_that_are_not_there(folder, tmp_path):
+    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
+    bad.write_text("# T\n", encoding="utf8")
+    with pytest.raises(ValueError, match=r"bad\.md: there is no `<!-- dice-report:m -->`"):
+        write_report(folder, plots=False, readmes=[bad])
+    good.write_text(MARKED, encoding="utf8")
+    bad.write_text("<!-- dice-report:m/dd -->\n<!-- /dice-report -->", encoding="utf8")
+    with pytest.raises(ValueError, match=r"bad\.md: no table 'm/dd' \(did you mean 'm/d'\?\)"):
+        write_report(folder, plots=False, readmes=[good, bad])
+    assert good.read_text(encoding="utf8") == MARKED
+    with pytest.raises(FileNotFoundError):
+        write_report(folder, plots=False, readmes=[tmp_path / "no.md"])
+    assert not (folder / "report").exists()
 
 
 def test_tables_of_the_documentation_are_fresh():
-    pages = {}
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))):
-        text = path.read_text(encoding="utf8")
-        for matrix in {name.split("/")[0] for name in names_in_readme(text)}:
-            pages.setdefault(matrix, {})[path.relative_to(ROOT).as_posix()] = text
-    assert pages, "there is no table of measured results"
-    for matrix, texts in pages.items():
-        tables = tables_for_readme(ROOT / "metrics" / matrix)
-        for page, text in texts.items():
-            assert update_readme(text, tables) == text, (
-                f"stale: run `python -m spacy dice report metrics/{matrix} --readme {page}`"
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+    texts = {path: path.read_text(encoding="utf8") for path in paths}
+    matrices = {name.split("/")[0] for text in texts.values() for name in names_in(text)}
+    assert matrices, "no file has a table of measured results"
+    for name in sorted(matrices):
+        tables = marked_tables(Analysis(read_folder(ROOT / "metrics" / name)))
+        for path, text in texts.items():
+            assert replace_tables(str(path), text, tables) == text, (
+                f"stale: run `python -m spacy dice report metrics/{name} --readme {path}`"
             )
 
 
