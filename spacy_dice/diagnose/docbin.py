@@ -7,18 +7,20 @@ strings of the file.
 """
 
 import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
+from spacy.attrs import IDS as ATTRIBUTES
+from spacy.parts_of_speech import IDS as PARTS_OF_SPEECH
+from spacy.strings import StringStore
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import Unpacker
-from srsly.msgpack.exceptions import UnpackException
 from tqdm import tqdm
 
 from .._validation import listed, refuse
@@ -29,6 +31,8 @@ DOCUMENTS = 2_000
 _COMPRESSED = 1 << 14
 _DECOMPRESSED = 1 << 16
 _SUFFIX = ".spacy"
+# What labels a token by a string, or by a part of speech.
+_LABELS = [ATTRIBUTES[name] for name in ("TAG", "MORPH", "LEMMA", "DEP", "ENT_TYPE", "POS")]
 
 
 def files_of(path: Path) -> list[Path]:
@@ -71,13 +75,16 @@ def stream(path: Path, vocab: Vocab) -> Iterator[Doc]:
                         yield doc
 
 
+class _Unreadable(Exception):
+    """What is wrong with a file, for who knows its name."""
+
+
 class _Cursor:
     """A place in what a file decompresses to; it reads on from there, and can be copied."""
 
     def __init__(
-        self, path: Path, file: BinaryIO, state: Any, offset: int = 0, compressed: bytes = b""
+        self, file: BinaryIO, state: Any, offset: int = 0, compressed: bytes = b""
     ) -> None:
-        self._path = path
         self._file = file
         self._state = state
         self._offset = offset
@@ -85,10 +92,10 @@ class _Cursor:
 
     def copy(self) -> "_Cursor":
         """Another cursor at the same place."""
-        return _Cursor(self._path, self._file, self._state.copy(), self._offset, self._compressed)
+        return _Cursor(self._file, self._state.copy(), self._offset, self._compressed)
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, or what is left. RAISES: ValueError if the file is truncated or damaged."""
+        """`size` bytes, or what is left. RAISES: _Unreadable if the file is truncated, damaged."""
         pieces = []
         while size:
             piece = self._piece(size)
@@ -99,10 +106,10 @@ class _Cursor:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def take(self, size: int) -> bytes:
-        """`size` bytes. RAISES: ValueError if there are not so many."""
+        """`size` bytes. RAISES: _Unreadable if there are not so many."""
         taken = self.read(size)
         if len(taken) < size:
-            refuse(str(self._path), f"is damaged: {size - len(taken)} bytes are missing at its end")
+            raise _Unreadable(f"is damaged: {size - len(taken)} bytes are missing at its end")
         return taken
 
     def skip(self, size: int) -> None:
@@ -122,16 +129,15 @@ class _Cursor:
                 # There may be more to come of what went in before, even where nothing goes in.
                 piece = self._state.decompress(self._compressed, size)
             except zlib.error as error:
-                refuse(
-                    str(self._path),
+                raise _Unreadable(
                     f"is not a {_SUFFIX} file, or is damaged ({error}); `python -m spacy convert` "
-                    "and `DocBin.to_disk` write such files",
-                )
+                    "and `DocBin.to_disk` write such files"
+                ) from error
             self._compressed = self._state.unconsumed_tail
             if piece:
                 return piece
             if is_last:
-                refuse(str(self._path), "is truncated: it ends in the middle of the data")
+                raise _Unreadable("is truncated: it ends in the middle of the data")
         return b""
 
 
@@ -154,7 +160,9 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
         self.path = path
         self._file = path.open("rb")
         try:
-            self._open()
+            with self._refusing():
+                self._open()
+                self._check()
         except BaseException:
             self._file.close()
             raise
@@ -164,47 +172,61 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
 
     def documents(self, vocab: Vocab) -> Iterator[Doc]:
         """Yield the documents, as `DocBin.get_docs` does, without `user_data`."""
-        for string in self._items("strings"):
-            vocab.strings.add(string)
+        with self._refusing():
+            for string in self._items("strings"):
+                vocab.strings.add(string)
         tokens, spaces = (self._parts[name].cursor.copy() for name in ("tokens", "spaces"))
         cats, flags, groups = (self._items(name) for name in ("cats", "flags", "span_groups"))
         width = len(self._attrs)
         first = 0
         for lengths in self._lengths():
-            n_tokens, ends = int(lengths.sum()), lengths.cumsum()[:-1]
-            part = DocBin()
-            part.attrs = self._attrs
-            array = numpy.frombuffer(tokens.take(8 * width * n_tokens), dtype="uint64")
-            part.tokens = numpy.split(array.reshape(n_tokens, width), ends)
-            flat = numpy.frombuffer(spaces.take(n_tokens), dtype=bool)
-            part.spaces = numpy.split(flat.reshape(n_tokens, 1), ends)
             n = len(lengths)
-            part.cats = list(islice(cats, n))
-            part.flags = list(islice(flags, n)) or [{}] * n
-            part.span_groups = list(islice(groups, n)) or [b""] * n
-            part.user_data = [None] * n
-            try:
-                yield from part.get_docs(vocab)
-            except (ValueError, KeyError) as error:
-                last = first + n - 1
-                refuse(str(self.path), f"is damaged: in documents {first} to {last}: {error}")
+            with self._refusing(f"in documents {first} to {first + n - 1}: "):
+                n_tokens, ends = int(lengths.sum()), lengths.cumsum()[:-1]
+                part = DocBin()
+                part.attrs = self._attrs
+                array = numpy.frombuffer(tokens.take(8 * width * n_tokens), dtype="uint64")
+                array = array.reshape(n_tokens, width)
+                _check_labels(self._attrs, array, vocab.strings)
+                part.tokens = numpy.split(array, ends)
+                flat = numpy.frombuffer(spaces.take(n_tokens), dtype=bool)
+                part.spaces = numpy.split(flat.reshape(n_tokens, 1), ends)
+                part.cats = list(islice(cats, n))
+                part.flags = list(islice(flags, n)) or [{}] * n
+                part.span_groups = list(islice(groups, n)) or [b""] * n
+                part.user_data = [None] * n
+                for doc in part.get_docs(vocab):
+                    _check_document(doc)
+                    yield doc
             first += n
+
+    @contextmanager
+    def _refusing(self, where: str = "") -> Iterator[None]:
+        """Refuse the file for whatever is raised: there is no list of what damage can lead to."""
+        try:
+            yield
+        except OSError:
+            raise
+        except _Unreadable as error:
+            refuse(str(self.path), str(error))
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            refuse(str(self.path), f"is damaged: {where}{' '.join(reason.split())}")
 
     def _open(self) -> None:
         if not self.path.stat().st_size:
-            refuse(str(self.path), "is empty")
-        cursor = _Cursor(self.path, self._file, zlib.decompressobj())
+            raise _Unreadable("is empty")
+        cursor = _Cursor(self._file, zlib.decompressobj())
         self._parts: dict[str, _Part] = {}
         head = self._header(cursor)
         if head.type != "map":
-            refuse(str(self.path), f"is not a DocBin: it holds a {head.type}")
+            raise _Unreadable(f"is not a DocBin: it holds a {head.type}")
         for _ in range(head.length):
             key = self._header(cursor)
             name = cursor.take(key.length).decode("utf8", "replace")
             value = self._header(cursor)
             self._parts[name] = value._replace(cursor=cursor.copy())
             self._skip(cursor, value)
-        self._check()
 
     def _check(self) -> None:
         for name, type_ in _TYPES.items():
@@ -212,20 +234,20 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
             if part is None and name in _OPTIONAL:
                 self._parts[name] = _Part(type_, 0, self._parts["lengths"].cursor)
             elif part is None:
-                refuse(
-                    str(self.path),
-                    f"is not a DocBin: there is no {name!r} in it, only {listed(self._parts)}",
+                raise _Unreadable(
+                    f"is not a DocBin: there is no {name!r} in it, only {listed(self._parts)}"
                 )
             elif part.type != type_:
-                refuse(str(self.path), f"is damaged: {name!r} is of the type {part.type}")
+                raise _Unreadable(f"is damaged: {name!r} is of the type {part.type}")
         self._attrs = list(self._items("attrs"))
         self.n_documents = self._parts["lengths"].length // 4
         n_tokens = 0
         for lengths in self._lengths():
             if lengths.min() < 0:
-                refuse(str(self.path), f"is damaged: a document has {lengths.min()} tokens")
+                raise _Unreadable(f"is damaged: a document has {lengths.min()} tokens")
             n_tokens += int(lengths.sum())
         expected = {
+            "lengths": (4 * self.n_documents,),
             "tokens": (8 * len(self._attrs) * n_tokens,),
             "spaces": (n_tokens,),
             "cats": (self.n_documents,),
@@ -234,10 +256,9 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
         }
         for name, lengths_of_part in expected.items():
             if self._parts[name].length not in lengths_of_part:
-                refuse(
-                    str(self.path),
+                raise _Unreadable(
                     f"is damaged: {name!r} has the length {self._parts[name].length}, for "
-                    f"{self.n_documents} documents of {n_tokens} tokens",
+                    f"{self.n_documents} documents of {n_tokens} tokens"
                 )
 
     def _lengths(self) -> Iterator[NDArray[Any]]:
@@ -252,27 +273,17 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
     def _items(self, name: str) -> Iterator[Any]:
         """The items of a list."""
         part = self._parts[name]
-        yield from self._unpacked(part.cursor.copy(), part.length)
-
-    def _unpacked(self, cursor: _Cursor, count: int) -> Iterator[Any]:
-        unpacker = Unpacker(cursor, raw=False, read_size=_DECOMPRESSED)
-        for _ in range(count):
-            try:
-                item = unpacker.unpack()
-            except (UnpackException, UnicodeDecodeError) as error:
-                refuse(str(self.path), f"is damaged: {error or type(error).__name__}")
-            yield item
+        unpacker = _unpacker(part.cursor.copy())
+        for _ in range(part.length):
+            yield unpacker.unpack()
 
     def _skip(self, cursor: _Cursor, part: _Part) -> None:
         if part.type in ("bytes", "string"):
             cursor.skip(part.length)
         elif part.type != "number":
-            unpacker = Unpacker(cursor.copy(), read_size=_DECOMPRESSED)
-            try:
-                for _ in range(part.length * (2 if part.type == "map" else 1)):
-                    unpacker.skip()
-            except UnpackException as error:
-                refuse(str(self.path), f"is damaged: {error or type(error).__name__}")
+            unpacker = _unpacker(cursor.copy())
+            for _ in range(part.length * (2 if part.type == "map" else 1)):
+                unpacker.skip()
             cursor.skip(unpacker.tell())
 
     def _header(self, cursor: _Cursor) -> _Part:
@@ -282,9 +293,43 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
             if low <= code <= high:
                 return _Part(type_, code - low, cursor)
         if code not in _SIZED:
-            refuse(str(self.path), f"is not a DocBin: there is a msgpack value of type {code:#x}")
+            raise _Unreadable(f"is not a DocBin: there is a msgpack value of type {code:#x}")
         type_, size = _SIZED[code]
         return _Part(type_, int.from_bytes(cursor.take(size), "big"), cursor)
+
+
+def _unpacker(cursor: _Cursor) -> Unpacker:
+    return Unpacker(cursor, raw=False, read_size=_DECOMPRESSED)
+
+
+def _check_labels(attrs: Sequence[int], tokens: NDArray[Any], strings: StringStore) -> None:
+    """Refuse labels that are not among the strings. tokens: `(n_tokens, n_attrs)`."""
+    for column, attr in enumerate(attrs):
+        known: Any = strings
+        if attr == ATTRIBUTES["POS"]:
+            known = PARTS_OF_SPEECH.values()
+        if attr in _LABELS:
+            for value in numpy.unique(tokens[:, column]).tolist():
+                if value not in known:
+                    raise ValueError(f"there is no string with the hash {value}")
+
+
+def _check_document(doc: Doc) -> None:
+    """Refuse what spaCy reads without a look at it: categories and span groups."""
+    if not isinstance(doc.cats, dict):
+        raise ValueError(f"categories are {doc.cats!r}")
+    for label, score in doc.cats.items():
+        if not isinstance(label, str) or not isinstance(score, int | float):
+            raise ValueError(f"the category {label!r} has the score {score!r}")
+    for key, group in doc.spans.items():
+        for span in group:
+            if not 0 <= span.start <= span.end <= len(doc):
+                raise ValueError(
+                    f"a span in {key!r} goes from {span.start} to {span.end}, in a document of "
+                    f"{len(doc)} tokens"
+                )
+            if span.label not in doc.vocab.strings:
+                raise ValueError(f"there is no string with the hash {span.label}")
 
 
 # What a DocBin has; the last ones came with later versions of spaCy.
