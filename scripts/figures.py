@@ -67,7 +67,7 @@ FORMULAS: Mapping[str, Formula] = {
 
 def draw_rare_labels() -> Figure:
     """What pulls a positive up, over p."""
-    figure = new_figure(7.0, 3.2)
+    figure = new_figure(5.6, 3.0)
     ax = figure.add_subplot()
     for name, colour, line, found in (
         ("cross entropy", COLOURS[0], "-", curve(1.0, loss=functional.cross_entropy)),
@@ -83,8 +83,8 @@ def draw_rare_labels() -> Figure:
     ax.annotate(
         "a rare label is here:\nonly cross entropy pulls",
         (0.012, 0.012),
-        (0.15, 0.42),
-        fontsize=9,
+        (0.13, 0.42),
+        fontsize=8.5,
         arrowprops={"arrowstyle": "->", "color": "#555555"},
     )
     ax.legend(loc="upper right")
@@ -94,7 +94,7 @@ def draw_rare_labels() -> Figure:
 def draw_formula(name: str) -> Figure:
     """Value and gradient of a loss, for a positive and a negative; the bare formula is dashed."""
     formula = FORMULAS[name]
-    figure = new_figure(7.0, 2.5)
+    figure = new_figure(5.8, 2.3)
     value, gradient = figure.subplots(1, 2)
     for y, colour, what in ((1.0, POSITIVE, "y = 1"), (0.0, NEGATIVE, "y = 0")):
         whole = curve(y, loss=formula.loss, ce_weight=formula.ce_weight)
@@ -105,7 +105,7 @@ def draw_formula(name: str) -> Figure:
     value.set(title="value", xlabel="p", xlim=(0, 1), ylim=(0, 4))
     gradient.set(title="gradient by the logit", xlabel="p", xlim=(0, 1))
     gradient.axhline(0, color="#000000", linewidth=0.8)
-    value.legend()
+    value.legend(loc="upper center")
     return figure
 
 

@@ -42,4 +42,6 @@ def as_markdown(text: str) -> str:
 
 
 def _item(match: re.Match[str]) -> str:
+    if match["names"].isupper() and len(match["names"]) > 2:  # RETURNS, RAISES
+        return f"\n**{match['names'].capitalize()}** {match['text']}"
     return f"* **`{match['names']}`**: {match['text']}"
