@@ -1,10 +1,10 @@
-"""Readers for classified texts: one category a text, over all categories of the data set.
+"""Readers for classified texts: one category a text, or several, out of those of the data set.
 
 Every doc names all categories, 1.0 for its own and 0.0 for the others: to spaCy a category that
 a doc does not name is missing, not wrong.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from spacy.language import Language
@@ -71,7 +71,29 @@ def read_pairs(
         yield _doc(nlp, row[left] + PAIR_SEPARATOR + row[right], labels, row[label])
 
 
-def _doc(nlp: Language, text: str, labels: Mapping[str, str], label: str) -> Doc:
+def read_multilabel(path: Path, nlp: Language, *, labels: Sequence[str]) -> Iterator[Doc]:
+    """Yield docs with `cats` from lines of `TEXT<tab>NUMBERS<tab>IDENTIFIER`, without quoting.
+
+    NUMBERS are the places of the text's categories in `labels`, from 0, joined by commas: one or
+    more. The identifier is kept as `doc.user_data["id"]`.
+
+    Raises `ValueError` with file, number and content of a line that is not of that form.
+    """
+    known = {str(place): label for place, label in enumerate(labels)}
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        columns = line.split("\t")
+        own = columns[1].split(",") if len(columns) == 3 else []
+        if not own or not set(own) <= set(known) or not columns[0].strip():
+            expected = f"a text, numbers from 0 to {len(labels) - 1} and an identifier"
+            malformed(path, number, line, expected)
+        doc = _doc(nlp, columns[0], known, *own)
+        doc.user_data["id"] = columns[2]
+        yield doc
+
+
+def _doc(nlp: Language, text: str, labels: Mapping[str, str], *own: str) -> Doc:
     doc = nlp.make_doc(text)
-    doc.cats = {category: float(key == label) for key, category in labels.items()}
+    doc.cats = {category: float(key in own) for key, category in labels.items()}
     return doc

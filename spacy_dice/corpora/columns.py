@@ -9,19 +9,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
+from spacy.training import biluo_tags_to_spans, iob_to_biluo
 
 from .lines import blocks, malformed
 
 
-def read_entities(path: Path, nlp: Language, *, strip_position: bool = False) -> Iterator[Doc]:
-    """Yield docs with `ents` from a file of `TOKEN<tab or space>BIO-TAG` lines.
+def read_entities(
+    path: Path, nlp: Language, *, strip_position: bool = False, spans_key: str = ""
+) -> Iterator[Doc]:
+    """Yield docs with `ents` or `spans` from a file of `TOKEN<tab or space>BIO-TAG` lines.
 
     An `I-` tag that continues nothing opens an entity (see `repair_bio`). Every token is
     annotated: what is no entity is O, not missing.
 
     strip_position: drop the last character of every token, a digit that counts the characters of
         its word in segmented Chinese.
+    spans_key: the key of `doc.spans` to fill; empty: `doc.ents`.
 
     Raises `ValueError` with file, number and content of a line that is not of that form.
     """
@@ -37,7 +41,12 @@ def read_entities(path: Path, nlp: Language, *, strip_position: bool = False) ->
                 word = word[:-1]
             words.append(word)
             tags.append(tag)
-        yield Doc(nlp.vocab, words=words, ents=repair_bio(tags))
+        doc = Doc(nlp.vocab, words=words)
+        if spans_key:
+            doc.spans[spans_key] = spans_of(doc, tags)
+        else:
+            doc.set_ents(spans_of(doc, tags), default="outside")
+        yield doc
 
 
 def read_tags(
@@ -68,6 +77,11 @@ def repair_bio(tags: list[str]) -> list[str]:
         f"B-{tag[2:]}" if tag[:2] == "I-" and tag[2:] != before[2:] else tag
         for before, tag in zip(previous, tags, strict=True)
     ]
+
+
+def spans_of(doc: Doc, tags: list[str]) -> list[Span]:
+    """Return the spans that the BIO `tags` of the tokens of `doc` stand for (see `repair_bio`)."""
+    return biluo_tags_to_spans(doc, iob_to_biluo(repair_bio(tags)))
 
 
 def _two_columns(path: Path, number: int, line: str) -> tuple[str, str]:

@@ -36,7 +36,10 @@ def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
         paths = {part: _file(dataset, part, assets_dir, stack) for part in dataset.files}
         for part, path in paths.items():
             cut = dataset.cuts.get(part)
-            for doc in dataset.reader(path, nlp):
+            docs = list(dataset.reader(path, nlp))
+            if part in dataset.samples:
+                docs = dataset.samples[part](docs)
+            for doc in docs:
                 splits.setdefault(cut(doc) if cut else part, []).append(doc)
     return splits
 

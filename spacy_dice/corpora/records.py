@@ -1,6 +1,10 @@
-"""Reader for JSON lines with character offsets: Prodigy's export and the corpus in this package."""
+"""Readers for JSON lines.
 
-from collections.abc import Iterator
+With character offsets: Prodigy's export and the corpus in this package; with layers of tags: tokens
+whose spans may overlap.
+"""
+
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from .columns import spans_of
 from .lines import malformed, numbered_lines
 from .splits import SPLITS
 
@@ -27,7 +32,7 @@ def read_prodigy(path: Path, nlp: Language, *, spans_key: str = "") -> Iterator[
     Raises `ValueError` with file, number and content of a line that is not such a record, whose
     offsets lie outside the text or at white space, or whose entities overlap.
     """
-    for number, line, record in _json_lines(path):
+    for number, line, record in _texts(path):
         if record.get("answer", "accept") != "accept" or not record["text"].strip():
             continue
         try:
@@ -46,7 +51,7 @@ def read_records(path: Path, nlp: Language) -> Iterator[Doc]:
 
     Raises `ValueError` with file, number and content of a line that is not such a record.
     """
-    for number, line, record in _json_lines(path):
+    for number, line, record in _texts(path):
         if record.get("split") not in SPLITS:
             malformed(path, number, line, f"a split, one of {', '.join(SPLITS)}")
         try:
@@ -57,6 +62,37 @@ def read_records(path: Path, nlp: Language) -> Iterator[Doc]:
         yield doc
 
 
+def read_layers(
+    path: Path, nlp: Language, *, layers: Mapping[str, str], spans_key: str
+) -> Iterator[Doc]:
+    """Yield docs with `spans` from lines of `{"tokens": […], LAYER: [tags B, I, O], …}`.
+
+    Spans of one layer do not overlap each other; those of different layers may.
+
+    layers: name of the layer in the file -> label of its spans.
+    spans_key: the key of `doc.spans` that takes the spans of all layers.
+
+    Raises `ValueError` with file, number and content of a line that is not such a record.
+    """
+    for number, line, record in _json_lines(path):
+        words = record.get("tokens")
+        if not isinstance(words, list) or not words or not all(map(_is_token, words)):
+            malformed(path, number, line, "a JSON object with tokens")
+        doc = Doc(nlp.vocab, words=words)
+        spans: list[Span] = []
+        for layer, label in layers.items():
+            tags = record.get(layer)
+            if not isinstance(tags, list) or len(tags) != len(words) or set(tags) - set("BIO"):
+                malformed(path, number, line, f"as many tags B, I or O in {layer} as tokens")
+            spans += spans_of(doc, [tag if tag == "O" else f"{tag}-{label}" for tag in tags])
+        doc.spans[spans_key] = spans
+        yield doc
+
+
+def _is_token(word: Any) -> bool:
+    return isinstance(word, str) and bool(word)
+
+
 def _json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for number, line in numbered_lines(path):
         if not line.strip():
@@ -65,7 +101,14 @@ def _json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
             record = srsly.json_loads(line)
         except ValueError as error:
             malformed(path, number, line, f"JSON ({error})")
-        if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+        if not isinstance(record, dict):
+            malformed(path, number, line, "a JSON object")
+        yield number, line, record
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    for number, line, record in _json_lines(path):
+        if not isinstance(record.get("text"), str):
             malformed(path, number, line, "a JSON object with a text")
         yield number, line, record
 

@@ -1,4 +1,4 @@
-"""Deterministic splits for data sets that were published without them."""
+"""Deterministic splits for data sets that were published without them, and samples."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,11 +31,32 @@ class Shares:
 
     def __call__(self, doc: Doc) -> str:
         """Return the name of the split that `doc` belongs to."""
-        text = " ".join(doc.text.split())
-        bucket = int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest(), "big") % 100
+        bucket = _digest(" ".join(doc.text.split())) % 100
         if bucket < self.train:
             return "train"
         return "dev" if bucket < self.train + self.dev else "test"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Keep so many documents of a file, in its order: those whose identifier hashes lowest.
+
+    The hash is the SHA-256 of `doc.user_data["id"]`, which the reader has to set. So what is kept
+    depends neither on the order of the file nor on a seed, and a smaller sample is part of a larger
+    one.
+    """
+
+    size: int
+
+    def __call__(self, docs: list[Doc]) -> list[Doc]:
+        """Return those of `docs` that are kept."""
+        hashes = [_digest(str(doc.user_data["id"])) for doc in docs]
+        kept = set(sorted(hashes)[: self.size])
+        return [doc for doc, value in zip(docs, hashes, strict=True) if value in kept]
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest(), "big")
 
 
 def recorded_split(doc: Doc) -> str:

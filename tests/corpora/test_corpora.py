@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -13,7 +14,7 @@ from spacy.training import Corpus
 
 from spacy_dice.corpora import DATASETS, Dataset, convert, read
 from spacy_dice.corpora.columns import read_entities
-from spacy_dice.corpora.splits import Shares
+from spacy_dice.corpora.splits import Sample, Shares
 
 NLP = spacy.blank("en")
 
@@ -72,6 +73,30 @@ def test_carving_leaves_no_test():
 def test_shares_must_cover_everything():
     with pytest.raises(ValueError, match=r"Shares: train, dev and test must sum to 100, got .*80"):
         Shares(80, 10)
+
+
+def identified(names):
+    docs = [doc_of(name) for name in names]
+    for doc, name in zip(docs, names, strict=True):
+        doc.user_data["id"] = name
+    return docs
+
+
+def test_a_sample_is_frozen_and_keeps_the_order():
+    docs = identified([f"ed{i}" for i in range(20)])
+    expected = sorted(docs, key=lambda doc: hashlib.sha256(doc.user_data["id"].encode()).digest())[:5]
+    kept = Sample(5)(docs)
+    assert kept == [doc for doc in docs if doc in expected]
+    # Another sample would make every score recorded on it incomparable.
+    assert [doc.user_data["id"] for doc in kept] == ["ed2", "ed6", "ed15", "ed16", "ed19"]
+
+
+def test_a_sample_does_not_depend_on_the_order_and_is_part_of_a_larger_one():
+    docs = identified([f"ed{i}" for i in range(50)])
+    kept = Sample(10)(docs)
+    assert Sample(10)(docs[::-1]) == kept[::-1]
+    assert set(kept) < set(Sample(20)(docs))
+    assert Sample(60)(docs) == docs
 
 
 # The table and the conversion
@@ -135,6 +160,15 @@ def test_spacy_trains_on_the_tokens_of_the_file(toy, tmp_path):
     assert example.get_aligned_ner() == ["U-X", "O"]
 
 
+def test_a_sample_of_one_part(toy, monkeypatch):
+    everything = read("toy", toy)
+    dataset = replace(DATASETS["toy"], samples={"train": lambda docs: docs[:7]})
+    monkeypatch.setitem(DATASETS, "toy", dataset)
+    splits = read("toy", toy)
+    assert len(splits["train"]) + len(splits["dev"]) == 7
+    assert len(splits["test"]) == len(everything["test"])
+
+
 def test_failing_reader_leaves_nothing(toy, tmp_path):
     (toy / "toy" / "test.tsv").write_text("a\tO\nbroken\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"test\.tsv: line 2: expected a token and a tag"):
@@ -177,9 +211,9 @@ def test_unknown_data_set_suggests_the_nearest(function, tmp_path):
 def test_rows_are_consistent(name):
     dataset = DATASETS[name]
     assert dataset.name == name
-    assert dataset.task in {"ner", "spancat", "tagger", "textcat"}
+    assert dataset.task in {"ner", "spancat", "tagger", "textcat", "textcat_multilabel"}
     assert dataset.licence
-    assert set(dataset.cuts) <= set(dataset.files)
+    assert set(dataset.cuts) | set(dataset.samples) <= set(dataset.files)
     assets = [dataset.asset(part) for part in dataset.files]
     assert len(set(assets)) == len(assets)
     if dataset.url:

@@ -8,10 +8,10 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_dice.corpora.categories import read_labelled, read_pairs
+from spacy_dice.corpora.categories import read_labelled, read_multilabel, read_pairs
 from spacy_dice.corpora.columns import read_entities, read_tags
 from spacy_dice.corpora.conllu import read_treebank
-from spacy_dice.corpora.records import read_prodigy, read_records
+from spacy_dice.corpora.records import read_layers, read_prodigy, read_records
 
 NLP = spacy.blank("en")
 
@@ -55,6 +55,14 @@ def test_entities_of_two_column_file(put):
     assert words(first) == ["@paul", "New", "Moon"]
     assert [(e.text, e.label_) for e in first.ents] == [("New Moon", "creative-work")]
     assert [(e.text, e.label_) for e in second.ents] == [("EU", "GPE.NAM")]
+
+
+def test_entities_as_spans(put):
+    path = put("New\tB-X\nMoon\tI-X\nEU\tI-Y\nrose\tO\n\nno\tO\n")
+    first, second = read_entities(path, NLP, spans_key="sc")
+    assert [(s.text, s.label_) for s in first.spans["sc"]] == [("New Moon", "X"), ("EU", "Y")]
+    assert list(second.spans["sc"]) == []
+    assert not first.has_annotation("ENT_IOB")
 
 
 def test_tokens_outside_entities_are_annotated_not_missing(put):
@@ -295,7 +303,7 @@ def test_annotations_are_kept_to_the_character(scratch, text, cuts):
     ("line", "message"),
     [
         ("{", "line 1: expected JSON"),
-        ("[1]", "line 1: expected a JSON object with a text"),
+        ("[1]", "line 1: expected a JSON object, got"),
         ('{"txt": "a"}', "line 1: expected a JSON object with a text"),
         (prodigy("a b", (0, 9, "X")), "offsets 0:9 must begin and end at non-blank characters"),
         (prodigy("a b", (-2, 1, "X")), "offsets -2:1 must"),
@@ -319,6 +327,49 @@ def test_error_shows_only_the_beginning_of_a_long_line(put):
     with pytest.raises(ValueError, match="expected") as error:
         list(read_prodigy(put("x" * 5000), NLP))
     assert len(str(error.value)) < 600
+
+
+LAYERS = {"layers": {"skill": "SKILL", "tool": "TOOL"}, "spans_key": "sc"}
+
+
+def test_layers_may_overlap(put):
+    rows = [
+        {
+            "tokens": ["write", "Java", "code", "or", "C"],
+            "skill": ["B", "I", "I", "O", "B"],
+            "tool": ["O", "B", "O", "O", "I"],
+            "more": 1,
+        },
+        {"tokens": ["<ORG>"], "skill": ["O"], "tool": ["O"]},
+    ]
+    first, second = read_layers(put("\n\n".join(map(json.dumps, rows))), NLP, **LAYERS)
+    assert words(first) == rows[0]["tokens"]
+    assert first.has_unknown_spaces
+    assert [(span.start, span.end, span.label_) for span in first.spans["sc"]] == [
+        (0, 3, "SKILL"),
+        (4, 5, "SKILL"),
+        (1, 2, "TOOL"),
+        (4, 5, "TOOL"),
+    ]
+    assert list(second.spans["sc"]) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ([1], "line 1: expected a JSON object, got"),
+        ({"text": "a"}, "line 1: expected a JSON object with tokens"),
+        ({"tokens": []}, "line 1: expected a JSON object with tokens"),
+        ({"tokens": ["a", ""]}, "line 1: expected a JSON object with tokens"),
+        ({"tokens": ["a"], "skill": ["O"]}, "as many tags B, I or O in tool as tokens"),
+        ({"tokens": ["a", "b"], "skill": ["O"]}, "as many tags B, I or O in skill as tokens"),
+        ({"tokens": ["a"], "skill": ["B-X"]}, "as many tags B, I or O in skill as tokens"),
+    ],
+)
+def test_malformed_layers(put, record, message):
+    with pytest.raises(ValueError, match="line 1") as error:
+        list(read_layers(put(json.dumps(record)), NLP, **LAYERS))
+    assert message in str(error.value)
 
 
 def test_records_with_their_split(put):
@@ -369,6 +420,21 @@ def test_labelled_texts_in_latin_1(put):
 def test_malformed_labelled_lines(put, line):
     with pytest.raises(ValueError, match="line 2: expected one of 0, 1, ' ' and a text"):
         list(read_labelled(put("0 fine\n" + line), NLP, labels={"0": "a", "1": "b"}))
+
+
+def test_several_categories_a_text(put):
+    path = put('so "glad"\t0,2\ted1\nhm\t1\ted2\n\n')
+    first, second = read_multilabel(path, NLP, labels=["joy", "neutral", "love"])
+    assert first.text == 'so "glad"'
+    assert first.cats == {"joy": 1.0, "neutral": 0.0, "love": 1.0}
+    assert second.cats == {"joy": 0.0, "neutral": 1.0, "love": 0.0}
+    assert [doc.user_data["id"] for doc in (first, second)] == ["ed1", "ed2"]
+
+
+@pytest.mark.parametrize("line", ["a\t0", "a\t\ted1", "a\t2\ted1", "a\t0,\ted1", " \t0\ted1"])
+def test_malformed_texts_of_several_categories(put, line):
+    with pytest.raises(ValueError, match="line 2: expected a text, numbers from 0 to 1 and an"):
+        list(read_multilabel(put("fine\t1,0\tx\n" + line), NLP, labels=["a", "b"]))
 
 
 PAIRS = {"labels": {"0": "no", "1": "yes"}, "left": "x", "right": "y", "label": "same"}
