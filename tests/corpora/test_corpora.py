@@ -34,8 +34,12 @@ def doc_of(text):
     return Doc(NLP.vocab, words=text.split())
 
 
+def sha256_of(text):
+    return int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16)
+
+
 def bucket_of(text):
-    return int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 100
+    return sha256_of(text) % 100
 
 
 def test_every_bucket_falls_where_the_shares_say():
@@ -84,7 +88,7 @@ def identified(names):
 
 def test_a_sample_is_frozen_and_keeps_the_order():
     docs = identified([f"ed{i}" for i in range(20)])
-    expected = sorted(docs, key=lambda doc: hashlib.sha256(doc.user_data["id"].encode()).digest())[:5]
+    expected = sorted(docs, key=lambda doc: sha256_of(doc.user_data["id"]))[:5]
     kept = Sample(5)(docs)
     assert kept == [doc for doc in docs if doc in expected]
     # Another sample would make every score recorded on it incomparable.
