@@ -268,6 +268,12 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors_of(path), match[0]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_markdown_in_html_is_read_as_such(page):
+    for tag in re.findall(r"^<(?:details|div)\b.*?>", page.read_text("utf8"), flags=re.MULTILINE):
+        assert " markdown" in tag, tag
+
+
 def test_every_page_is_in_the_menu():
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf8")
     for page in PAGES[1:]:
