@@ -8,7 +8,7 @@ from typing import Any
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
 from .factories import FACTORIES, class_with_loss, register, with_loss
 from .spans import DiceSpanCategorizer, DiceSpanFinder
-from .table import COMPONENTS, Component, items_of, row_of, row_of_factory
+from .table import COMPONENTS, Component, Score, items_of, row_of, row_of_factory, score_of
 from .tokens import (
     DiceEditTreeLemmatizer,
     DiceMorphologizer,
@@ -30,11 +30,13 @@ __all__ = [
     "DiceSpanFinder",
     "DiceTagger",
     "DiceTextCategorizer",
+    "Score",
     "class_with_loss",
     "items_of",
     "register",
     "row_of",
     "row_of_factory",
+    "score_of",
     "with_loss",
 ]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from spacy.tokens import Doc
 
@@ -52,6 +52,18 @@ from .transition import DiceDependencyParser, DiceEntityRecognizer
 Output = Literal["softmax", "logistic", "transitions"]
 
 
+class Score(NamedTuple):
+    """A score of a component.
+
+    name: what readers call it.
+    average: which F1 of the items it is, if it is one: over all together, or the mean of labels.
+        Reports tell how sure such scores are, document by document.
+    """
+
+    name: str
+    average: Literal["micro", "macro"] | None = None
+
+
 def default_loss() -> Mapping[str, Any]:
     """The loss of a component that is given no other."""
     return {"@losses": "dice.DSC.v1"}
@@ -76,7 +88,7 @@ class Component:
     tally: what counts the gold labels in a corpus.
     items: of a component, the gold and predicted labels with their places that are compared.
     prefix: of the scores of these items; `{key}` stands for the key of a span group.
-    scores: what readers call the scores, the main score first.
+    scores: by key, the main score first; `{key}` as in `prefix`.
     """
 
     stock: str
@@ -85,7 +97,7 @@ class Component:
     tally: type[Tally]
     items: Callable[[Any], Items]
     prefix: str
-    scores: Mapping[str, str]
+    scores: Mapping[str, Score]
     loss: Mapping[str, Any] = field(default_factory=default_loss)
     recommended: Mapping[str, Any] = field(default_factory=dict)
     is_of: Callable[[Any], bool] = any_component
@@ -118,8 +130,8 @@ class Component:
         """Whether a gold document says what is right for `component`, ours or stock."""
         return self.cls.has_annotation(component, doc)
 
-    def name_of_score(self, key: str) -> str | None:
-        """What readers call a score; None if it is not one of this component."""
+    def score_of(self, key: str) -> Score | None:
+        """The score with that key; None if it is not one of this component."""
         found = [
             known
             for known in self.scores
@@ -155,16 +167,19 @@ def categories_over_threshold(component: Any) -> Items:
 
 
 _PLACES = {
-    "spans_{key}_f": "span F1",
-    "spans_{key}_p": "span precision",
-    "spans_{key}_r": "span recall",
+    "spans_{key}_f": Score("span F1", "micro"),
+    "spans_{key}_p": Score("span precision"),
+    "spans_{key}_r": Score("span recall"),
 }
 _SPANS = {
     **_PLACES,
-    "spans_{key}_macro_f": "span macro F1",
-    "spans_{key}_weighted_f": "span weighted F1",
+    "spans_{key}_macro_f": Score("span macro F1", "macro"),
+    "spans_{key}_weighted_f": Score("span weighted F1"),
 }
-_CATEGORIES = {"cats_macro_f": "macro F1", "cats_micro_f": "micro F1"}
+_CATEGORIES = {
+    "cats_macro_f": Score("macro F1", "macro"),
+    "cats_micro_f": Score("micro F1", "micro"),
+}
 
 COMPONENTS: dict[str, Component] = {
     row.factory: row
@@ -178,7 +193,10 @@ COMPONENTS: dict[str, Component] = {
             tally=Entities,
             items=fixed(entity_items),
             prefix="ents",
-            scores={"ents_f": "entity F1", "ents_macro_f": "entity macro F1"},
+            scores={
+                "ents_f": Score("entity F1", "micro"),
+                "ents_macro_f": Score("entity macro F1", "macro"),
+            },
         ),
         Component(
             stock="tagger",
@@ -187,7 +205,10 @@ COMPONENTS: dict[str, Component] = {
             tally=Tags,
             items=fixed(token_items(tag)),
             prefix="tag",
-            scores={"tag_acc": "tag accuracy", "tag_macro_f": "tag macro F1"},
+            scores={
+                "tag_acc": Score("tag accuracy", "micro"),
+                "tag_macro_f": Score("tag macro F1", "macro"),
+            },
         ),
         Component(
             stock="morphologizer",
@@ -196,7 +217,10 @@ COMPONENTS: dict[str, Component] = {
             tally=Analyses,
             items=fixed(token_items(pos_and_features)),
             prefix="pos_morph",
-            scores={"pos_acc": "POS accuracy", "morph_acc": "morphology accuracy"},
+            scores={
+                "pos_acc": Score("POS accuracy"),
+                "morph_acc": Score("morphology accuracy"),
+            },
         ),
         Component(
             stock="senter",
@@ -205,7 +229,7 @@ COMPONENTS: dict[str, Component] = {
             tally=Sentences,
             items=fixed(token_items(sentence_start)),
             prefix="sents",
-            scores={"sents_f": "sentence F1"},
+            scores={"sents_f": Score("sentence F1")},
         ),
         Component(
             stock="trainable_lemmatizer",
@@ -214,7 +238,7 @@ COMPONENTS: dict[str, Component] = {
             tally=EditTrees,
             items=fixed(token_items(lemma)),
             prefix="lemma",
-            scores={"lemma_acc": "lemma accuracy"},
+            scores={"lemma_acc": Score("lemma accuracy", "micro")},
         ),
         Component(
             stock="parser",
@@ -223,7 +247,7 @@ COMPONENTS: dict[str, Component] = {
             tally=Dependencies,
             items=fixed(token_items(dependency)),
             prefix="dep",
-            scores={"dep_las": "LAS", "dep_uas": "UAS"},
+            scores={"dep_las": Score("LAS"), "dep_uas": Score("UAS")},
         ),
         Component(
             stock="textcat",
@@ -293,3 +317,9 @@ def items_of(component: Any) -> tuple[str, Items] | None:
     """The prefix of a component's scores and what is compared for them; None without a row."""
     row = row_of(component)
     return None if row is None else (row.prefix_of(component), row.items(component))
+
+
+def score_of(key: str) -> Score | None:
+    """The score of any component with that key; None if the table has none."""
+    scores = (row.score_of(key) for row in COMPONENTS.values())
+    return next(filter(None, scores), None)

@@ -18,14 +18,14 @@ import numpy
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..components import score_of
 from ..counts import macro_f, micro_f
 from .records import Records, Series, Table
 
 LEVEL = 0.95
 RESAMPLES = 2000
-# Scores that can be computed again from counts, and how. Others have no bootstrap over documents.
-_MICRO = ("ents_f", "tag_acc", "cats_micro_f", "spans_sc_f")
-_MACRO = ("tag_macro_f", "ents_macro_f", "cats_macro_f")
+# How scores are computed again from counts. Others have no bootstrap over documents.
+_AVERAGES = {"micro": micro_f, "macro": macro_f}
 
 Interval = tuple[float, float]
 
@@ -94,9 +94,8 @@ def paired(loss: Mapping[int, float], baseline: Mapping[int, float]) -> Differen
 
 def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
     """How a score is computed from counts `(…, n_types, 3)`, or None."""
-    if key in _MICRO:
-        return micro_f
-    return macro_f if key in _MACRO else None
+    score = score_of(key)
+    return None if score is None or score.average is None else _AVERAGES[score.average]
 
 
 def bootstrap(

@@ -1,6 +1,6 @@
 """How scores and numbers are written."""
 
-from ..components import COMPONENTS
+from ..components import score_of
 from .statistics import Difference, Estimate
 
 NONE = "–"
@@ -8,8 +8,8 @@ NONE = "–"
 
 def name_of_score(key: str) -> str:
     """What readers call a score."""
-    names = (row.name_of_score(key) for row in COMPONENTS.values())
-    return next(filter(None, names), key)
+    score = score_of(key)
+    return key if score is None else score.name
 
 
 def percent(value: float | None) -> str:
