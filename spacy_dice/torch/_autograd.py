@@ -1,0 +1,72 @@
+"""The analytic gradient as PyTorch's autograd wants it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._plan import Plan, evaluate, evaluate_blocks
+
+
+def value_of(plan: Plan, logits: Tensor, targets: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+    """The value of a plan, differentiable by the logits; see `functional.evaluate`."""
+    # What Function.apply asks itself. A function that can be mapped takes 50 us more a call.
+    transformed = torch._C._are_functorch_transforms_active()
+    if transformed or torch.compiler.is_compiling():
+        return _Mappable.apply(plan, logits, targets, *tensors)[0]
+    return _Eager.apply(plan, logits, targets, *tensors)
+
+
+class _Eager(torch.autograd.Function):
+    """Value and gradient are computed together; backward multiplies.
+
+    Where the gradient is to be differentiated, backward computes it again, as a function of the
+    logits that autograd can follow.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor) -> Tensor:
+        """Return the value, and keep the gradient and what it depends on."""
+        value, gradient = evaluate_blocks(plan, logits, targets, tensors)
+        ctx.plan = plan
+        ctx.save_for_backward(gradient, logits, targets, *tensors)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, of_value: Tensor) -> tuple[Any, ...]:
+        """Multiply the gradient by that of the value."""
+        return _backward(ctx, of_value)
+
+
+class _Mappable(torch.autograd.Function):
+    """The same for `torch.func` and `torch.compile`: no loop, and the gradient is an output."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return value and gradient."""
+        return evaluate(plan, logits, targets, tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        """Keep the gradient and what it depends on."""
+        plan, *tensors = inputs
+        ctx.plan = plan
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(output[1], *tensors)
+
+    @staticmethod
+    def backward(ctx: Any, of_value: Tensor, _: Any) -> tuple[Any, ...]:
+        """Multiply the gradient by that of the value."""
+        return _backward(ctx, of_value)
+
+
+def _backward(ctx: Any, of_value: Tensor) -> tuple[Any, ...]:
+    gradient, logits, targets, *tensors = ctx.saved_tensors
+    if torch.is_grad_enabled():
+        gradient = evaluate(ctx.plan, logits, targets, tensors)[1]
+    return None, of_value * gradient, None, *(None for _ in tensors)

@@ -1,0 +1,285 @@
+"""Cross entropy, weighted cross entropy, focal loss and the Dice family."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from .._validation import check_choice, check_non_negative, is_number, refuse
+from .base import Batch, Loss, Weighted, check_ids, class_tensor
+from .functional import CrossEntropy, Dice, Focal, SelfAdjustingDice, Term, Tversky, as_dense
+
+OVER = ("example", "batch")
+
+
+class CELoss(Loss):
+    """Cross entropy, ``-sum_c y log p``; binary cross entropy with ``activation="sigmoid"``.
+
+    >>> import torch
+    >>> CELoss()(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.6931)
+    """
+
+    def terms(self, batch: Batch) -> list[Weighted]:
+        """Cross entropy."""
+        return [Weighted(CrossEntropy(), 1.0, batch.weights, None)]
+
+    def _value(self, batch: Batch, reduced: bool) -> Tensor:
+        # PyTorch's own are exact, and one kernel.
+        _, _, weights, class_weights = self.terms(batch)[0]
+        reduction = "sum" if reduced and weights is None else "none"
+        if not self.exclusive:
+            values = binary_cross_entropy_with_logits(
+                batch.logits, batch.targets, pos_weight=class_weights, reduction=reduction
+            )
+        else:
+            hard = not batch.targets.is_floating_point()
+            targets = batch.targets[:, 0] if hard else batch.targets
+            values = cross_entropy(batch.logits, targets, class_weights, reduction=reduction)
+            if reduction == "none":
+                values = values[:, None]
+        if weights is not None:
+            values = values * weights
+        return values.sum() if reduced else values
+
+
+class WeightedLoss(Loss):
+    """A loss whose classes can be weighted.
+
+    class_weights: >= 0, one for each class by its id; None for 1.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, *, class_weights: Sequence[float] | Tensor | None = None, **settings: Any):
+        super().__init__(**settings)
+        self.register_buffer(
+            "class_weights", class_tensor(self.owner, "class_weights", class_weights)
+        )
+
+    def _weights_of_classes(self, batch: Batch) -> Tensor | None:
+        if self.class_weights is None:
+            return None
+        return _for_classes(self.owner, "class_weights", self.class_weights, batch.logits)
+
+
+class WCELoss(WeightedLoss, CELoss):
+    """Weighted cross entropy, ``-sum_c w_c y log p``.
+
+    class_weights: weight of each class. Without it the paper's weight,
+        ``log10((n - n_c)/n_c + K)`` for a class with n_c of n gold labels.
+    label_counts: how often each class is gold in the training data, for that weight; counted over
+        the batch if nothing is given.
+    K: >= 1, the larger the more equal the weights.
+
+    >>> import torch
+    >>> WCELoss(class_weights=[1.0, 2.0])(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(1.3863)
+    """
+
+    label_counts: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        class_weights: Sequence[float] | Tensor | None = None,
+        label_counts: Sequence[float] | Tensor | None = None,
+        K: float = 10.0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(class_weights=class_weights, **settings)
+        if not is_number(K) or K < 1:
+            refuse(self.owner, f"K must be >= 1, got {K!r}")
+        if class_weights is not None and label_counts is not None:
+            refuse(self.owner, "class_weights and label_counts exclude each other: give one")
+        self.K = K
+        self.register_buffer("label_counts", class_tensor(self.owner, "label_counts", label_counts))
+
+    def terms(self, batch: Batch) -> list[Weighted]:
+        """Cross entropy with weights."""
+        weights = self._weights_of_classes(batch)
+        if weights is None:
+            weights = self._weights_of_counts(self._counts(batch))
+        return [Weighted(CrossEntropy(), 1.0, batch.weights, weights)]
+
+    def _counts(self, batch: Batch) -> Tensor:
+        if self.label_counts is not None:
+            return _for_classes(self.owner, "label_counts", self.label_counts, batch.logits)
+        gold = as_dense(batch.targets, batch.logits)
+        return (gold if batch.weights is None else gold * batch.weights).sum(0)
+
+    def _weights_of_counts(self, counts: Tensor) -> Tensor:
+        seen = counts.clamp(min=1)
+        return torch.log10((counts.sum() - seen).clamp(min=0) / seen + self.K)
+
+
+class MixedLoss(WeightedLoss):
+    """A loss that cross entropy is added to.
+
+    ce_weight: the total is ``loss + ce_weight * CE``. 0.0 is the bare formula, which does not train
+        by itself.
+    """
+
+    def __init__(self, *, ce_weight: float = 1.0, **settings: Any) -> None:
+        super().__init__(**settings)
+        check_non_negative(self.owner, "ce_weight", ce_weight)
+        self.ce_weight = ce_weight
+
+    def bare(self) -> Term:
+        """The loss without cross entropy."""
+        raise NotImplementedError
+
+    def terms(self, batch: Batch) -> list[Weighted]:
+        """The loss and, if it has a weight, cross entropy."""
+        terms = [Weighted(self.bare(), 1.0, batch.weights, self._weights_of_classes(batch))]
+        if self.ce_weight:
+            terms.append(Weighted(CrossEntropy(), float(self.ce_weight), batch.weights, None))
+        return terms
+
+
+class FocalLoss(MixedLoss):
+    """Focal loss, ``-w_c (1 - p_t)^focus log p_t`` (Lin et al. 2017).
+
+    focus: >= 0; 0 is cross entropy, larger values look away from what is already right.
+    ce_weight: see `spacy_dice.losses.FL` for the default.
+
+    >>> import torch
+    >>> FocalLoss(focus=2.0, ce_weight=0.0)(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.1733)
+    """
+
+    def __init__(self, *, focus: float = 1.0, ce_weight: float = 0.5, **settings: Any) -> None:
+        super().__init__(ce_weight=ce_weight, **settings)
+        check_non_negative(self.owner, "focus", focus)
+        self.focus = focus
+
+    def bare(self) -> Term:
+        """Focal loss."""
+        return Focal(focus=float(self.focus))
+
+
+class OverlapLoss(MixedLoss):
+    """What the Dice family shares.
+
+    smooth: >= 0, the gamma of the paper; added to numerator and denominator.
+    over: `example`, the paper's definition, a ratio for each cell; or `batch`, one ratio per class
+        over all rows of the batch, what `reduction` is called in the config of a spaCy pipeline.
+    exclude: ids of classes left out of the Dice terms, e.g. that of "O"; cross entropy keeps them.
+    """
+
+    def __init__(
+        self,
+        *,
+        smooth: float = 1.0,
+        over: str = "example",
+        exclude: Sequence[int] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        check_non_negative(self.owner, "smooth", smooth)
+        check_choice(self.owner, "over", over, OVER)
+        self.smooth = smooth
+        self.over = over
+        self.exclude = check_ids(self.owner, "exclude", exclude)
+
+    def _weights_of_classes(self, batch: Batch) -> Tensor | None:
+        weights = super()._weights_of_classes(batch)
+        if not self.exclude:
+            return weights
+        n_classes = batch.logits.shape[1]
+        if max(self.exclude) >= n_classes:
+            refuse(
+                self.owner,
+                f"exclude has the class id {max(self.exclude)}, but the input only {n_classes} "
+                "classes, from 0",
+            )
+        weights = batch.logits.new_ones(n_classes) if weights is None else weights.clone()
+        weights[list(self.exclude)] = 0
+        return weights
+
+
+class DiceLoss(OverlapLoss):
+    """Dice loss with squared denominator, ``1 - (2py + smooth)/(p^2 + y^2 + smooth)``.
+
+    >>> import torch
+    >>> DiceLoss(ce_weight=0.0)(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.3111)
+    """
+
+    def bare(self) -> Term:
+        """Dice loss."""
+        return Dice(smooth=float(self.smooth), over=self.over)
+
+
+class TverskyLoss(OverlapLoss):
+    """Tversky loss, ``1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth)``.
+
+    alpha, beta: >= 0, the weights of false positives and false negatives. A half for both is Dice;
+        beta > alpha trades precision for recall.
+
+    >>> import torch
+    >>> TverskyLoss(ce_weight=0.0)(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.3429)
+    """
+
+    def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Any) -> None:
+        super().__init__(**settings)
+        check_non_negative(self.owner, "alpha", alpha)
+        check_non_negative(self.owner, "beta", beta)
+        self.alpha = alpha
+        self.beta = beta
+
+    def bare(self) -> Term:
+        """Tversky loss."""
+        return Tversky(
+            smooth=float(self.smooth),
+            over=self.over,
+            alpha=float(self.alpha),
+            beta=float(self.beta),
+        )
+
+
+class DSCLoss(OverlapLoss):
+    """Self-adjusting Dice loss, ``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``.
+
+    alpha: >= 0. The factor ``(1-p)^alpha`` takes weight from what the model is already sure of;
+        with alpha = 1 the loss pulls a positive to p = .5 and no further: what makes it train is
+        `ce_weight`. With alpha = 0 it is Dice without squares.
+    detach_weight: count ``(1-p)^alpha`` as a constant in the gradient.
+    ce_weight: see `spacy_dice.losses.DSC` for the default.
+
+    >>> import torch
+    >>> DSCLoss(ce_weight=0.0)(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.5333)
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        detach_weight: bool = False,
+        ce_weight: float = 2.0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(ce_weight=ce_weight, **settings)
+        check_non_negative(self.owner, "alpha", alpha)
+        self.alpha = alpha
+        self.detach_weight = detach_weight
+
+    def bare(self) -> Term:
+        """Self-adjusting Dice loss."""
+        return SelfAdjustingDice(
+            smooth=float(self.smooth),
+            over=self.over,
+            alpha=float(self.alpha),
+            detach_weight=self.detach_weight,
+        )
+
+
+def _for_classes(owner: str, name: str, values: Tensor, logits: Tensor) -> Tensor:
+    """Numbers of classes where and as the logits are; refused if they are too few or too many."""
+    if len(values) != logits.shape[1]:
+        refuse(owner, f"{name} has {len(values)} numbers, but the input {logits.shape[1]} classes")
+    return values.to(logits)
