@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "items": set(),
     "losses": {"_validation", "functional"},
     "components": {"_validation", "functional", "items", "losses"},
+    "torch": {"_validation"},
     "callbacks": {"_validation", "losses", "components"},
     "scorers": {"_validation", "counts", "items"},
     "corpora": {"_validation", "_files"},
