@@ -20,7 +20,6 @@ cross entropy of a row without any target is 0, and a row whose targets sum to t
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -39,11 +38,17 @@ class Outputs:
         self.logits = logits
         self.exclusive = exclusive
         self.p = softmax(logits, 1) if exclusive else logits.sigmoid()
+        # Computed when first asked for. Not by functools.cached_property: until Python 3.12 that
+        # has a lock, which torch.compile does not know.
+        self._log_p: Tensor | None = None
+        self._rest: Tensor | None = None
 
-    @cached_property
+    @property
     def log_p(self) -> Tensor:
         """``log p``, exact where p rounds to 0."""
-        return log_softmax(self.logits, 1) if self.exclusive else logsigmoid(self.logits)
+        if self._log_p is None:
+            self._log_p = log_softmax(self.logits, 1) if self.exclusive else logsigmoid(self.logits)
+        return self._log_p
 
     def log_p_at(self, ids: Tensor) -> Tensor:
         """The same at class ids, `(n, 1)`."""
@@ -53,22 +58,21 @@ class Outputs:
             return p.log()
         return self.log_p.gather(1, ids)
 
-    @cached_property
+    @property
     def top(self) -> Tensor:
         """Where p is more than 1/2: of a softmax once a row, if at all."""
         return self.p > 0.5
 
-    @cached_property
-    def others(self) -> Tensor:
-        """p, and 0 at the top."""
-        return self.p.masked_fill(self.top, 0.0)
-
-    @cached_property
+    @property
     def rest(self) -> Tensor:
         """``1 - p``, exact where p rounds to 1: of a softmax the sum of the other p of the row."""
-        if not self.exclusive:
-            return (-self.logits).sigmoid()
-        return torch.where(self.top, self.others.sum(1, keepdim=True), 1 - self.p)
+        if self._rest is None and self.exclusive:
+            top = self.top
+            others = self.p.masked_fill(top, 0.0).sum(1, keepdim=True)
+            self._rest = torch.where(top, others, 1 - self.p)
+        elif self._rest is None:
+            self._rest = (-self.logits).sigmoid()
+        return self._rest
 
     @property
     def log_rest(self) -> Tensor:
@@ -397,7 +401,8 @@ def _of_scaled(outputs: Outputs, scaled: Tensor) -> Tensor:
     ``dz_k = s_k - p_k sum_{j != k} s_j / (1 - p_j)``. Only the top p of a row can be near 1; its
     part of the sum is taken as ``s_top * (p_k / (1 - p_top))``, a quotient of at most 1.
     """
-    p, top, others = outputs.p, outputs.top, outputs.others
+    p, top = outputs.p, outputs.top
+    others = p.masked_fill(top, 0.0)
     of_top = scaled.masked_fill(~top, 0.0).sum(1, keepdim=True)
     shares = others / others.sum(1, keepdim=True).clamp(min=torch.finfo(p.dtype).tiny)
     unscaled = (scaled / (1 - others)).masked_fill(top, 0.0)
