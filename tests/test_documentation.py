@@ -236,6 +236,13 @@ def test_steps_of_the_project_in_the_text_are_there(page, project):
     assert set(re.findall(r"spacy project run ([\w-]+)", text)) <= known
 
 
+def test_how_much_is_fetched(project):
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf8")
+    extra = [asset.get("extra", False) for asset in project["assets"]]
+    assert f"({extra.count(False)} files, " in page
+    assert f"`--extra` it fetches all of them ({len(extra)} files, " in page
+
+
 def test_the_first_pipeline(cli, tmp_path, monkeypatch):
     """The commands of "Getting started" work, one after the other, in an empty folder."""
     monkeypatch.chdir(tmp_path)
