@@ -5,53 +5,64 @@ A member of the family is a `Form`: its numerator and denominator, and their der
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal, TypeVar, cast
+from types import ModuleType
+from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
 import numpy
+from thinc.types import Floats1d, Floats2d, FloatsXd
 
-Array = Any
 Reduction = Literal["example", "batch"]
 
+# What is a scalar where all cells share it.
+Term: TypeAlias = FloatsXd | float
 # (xp, u, y) -> numerator, denominator and their derivatives by u. y is an array like u, or the
 # scalar that all of u shares; what does not depend on u may be a scalar too.
-Form = Callable[[Any, Array, Any], tuple[Any, Any, Any, Any]]
+Form = Callable[[ModuleType, FloatsXd, Term], tuple[FloatsXd, FloatsXd, Term, Term]]
 
 
 # Cells up to which looking for one-hot rows costs more time than it saves.
 _SMALL = 16384
 
 
-def plain_dice(xp: Any, u: Array, y: Any) -> tuple[Any, Any, Any, Any]:
+def plain_dice(xp: ModuleType, u: FloatsXd, y: Term) -> tuple[FloatsXd, FloatsXd, Term, Term]:
     """2 TP over u + y."""
     tp, d_tp = true_positives(xp, u, y)
-    return 2 * tp, u if _is_scalar(y, 0) else u + y, 2 * d_tp, 1
+    return tp + tp, u if _is_scalar(y, 0) else u + y, d_tp + d_tp, 1
 
 
-def squared_dice(xp: Any, p: Array, y: Any) -> tuple[Any, Any, Any, Any]:
+def squared_dice(xp: ModuleType, p: FloatsXd, y: Term) -> tuple[FloatsXd, FloatsXd, Term, Term]:
     """2py over p^2 + y^2."""
     # The product form is already least at p = y, as p^2 + y^2 - 2py = (p - y)^2.
-    p2 = 2 * p
-    return p2 * y, p * p + y * y, 2 * y, p2
+    p2 = p + p
+    return p2 * y, p * p + y * y, y + y, p2
 
 
-def true_positives(xp: Any, u: Array, y: Any) -> tuple[Any, Any]:
+def tversky_terms(
+    xp: ModuleType, p: FloatsXd, y: Term, *, alpha: float, beta: float
+) -> tuple[FloatsXd, FloatsXd, Term, Term]:
+    """TP over TP + alpha FP + beta FN."""
+    tp, d_tp = true_positives(xp, p, y)
+    return tp, tp + alpha * (p - tp) + beta * (y - tp), d_tp, alpha + (1 - alpha - beta) * d_tp
+
+
+def true_positives(xp: ModuleType, u: FloatsXd, y: Term) -> tuple[Term, Term]:
     """(|u| + |y| - |u-y|)/2 = min(u, y) per cell, and its derivative by u."""
     if isinstance(y, float):
         return (u.copy() if y else 0.0), y
-    return xp.minimum(u, y), ((u <= y) & (y > 0)).astype(u.dtype)
+    return xp.minimum(u, y), ((u <= y) & y.astype(bool)).astype(u.dtype)
 
 
 def overlap(
-    xp: Any,
-    u: Array,
-    slope: Array,
-    targets: Array,
+    xp: ModuleType,
+    u: Floats2d,
+    slope: Floats2d,
+    targets: Floats2d,
     form: Form,
     smooth: float,
     reduction: Reduction,
-    weights: Array | None,
-    class_weights: Array | None,
-) -> tuple[float, Array]:
+    weights: Floats2d | None,
+    class_weights: Floats1d | None,
+) -> tuple[float, Floats2d]:
     """Value and elasticity of ``sum(1 - (num + smooth) / (den + smooth))`` over cells or classes.
 
     `slope` is ``p * du/dp``, which makes the elasticity ``p * dL/dp``.
@@ -77,8 +88,8 @@ def overlap(
 
 
 def _overlap_of_cells(
-    xp: Any, u: Array, slope: Array, y: Any, form: Form, smooth: float
-) -> tuple[Array, Array]:
+    xp: ModuleType, u: Floats2d, slope: Floats2d, y: Term, form: Form, smooth: float
+) -> tuple[Floats2d, Floats2d]:
     num, den, d_num, d_den = form(xp, u, y)
     ratio, den = _ratio(num, den, smooth)
     factor = ratio if _is_scalar(d_den, 1) else ratio * d_den
@@ -90,15 +101,15 @@ def _overlap_of_cells(
 
 
 def _overlap_of_batch(
-    xp: Any,
-    u: Array,
-    slope: Array,
-    targets: Array,
+    xp: ModuleType,
+    u: Floats2d,
+    slope: Floats2d,
+    targets: Floats2d,
     form: Form,
     smooth: float,
-    weights: Array | None,
-    class_weights: Array | None,
-) -> tuple[float, Array]:
+    weights: Floats2d | None,
+    class_weights: Floats1d | None,
+) -> tuple[float, Floats2d]:
     num, den, d_num, d_den = form(xp, u, targets)
     gold = targets
     if weights is not None:
@@ -117,7 +128,7 @@ def _overlap_of_batch(
     return float(((1 - ratio) * scale).sum()), elasticity
 
 
-def _ratio(num: Any, den: Any, smooth: float) -> tuple[Array, Array]:
+def _ratio(num: FloatsXd, den: FloatsXd, smooth: float) -> tuple[Floats2d, Floats2d]:
     """(num + smooth) / (den + smooth), where 0/0 is 1, and its denominator."""
     num, den = num + smooth, den + smooth
     if not smooth:
@@ -126,7 +137,7 @@ def _ratio(num: Any, den: Any, smooth: float) -> tuple[Array, Array]:
     return num / den, den
 
 
-def _one_hot_positions(xp: Any, targets: Array) -> Array | None:
+def _one_hot_positions(xp: ModuleType, targets: Floats2d) -> Floats2d | None:
     """Where in the flat array each row has its one 1; None if rows (in [0, 1]) are not such."""
     n, c = targets.shape
     # Two products with a vector, many times faster than argmax.
@@ -138,11 +149,11 @@ def _one_hot_positions(xp: Any, targets: Array) -> Array | None:
     return positions if (targets.take(positions) == 1).all() else None
 
 
-def _is_scalar(x: Any, value: float) -> bool:
+def _is_scalar(x: Term, value: float) -> bool:
     return isinstance(x, (int, float)) and x == value
 
 
-_F = TypeVar("_F", bound=Callable[..., tuple[float, Array]])
+_F = TypeVar("_F", bound=Callable[..., tuple[float, Floats2d]])
 
 # Cells that are worked on at once on the CPU, so that the temporary arrays stay in its caches.
 _BLOCK = 65536
@@ -153,13 +164,13 @@ def in_row_blocks(loss: _F) -> _F:
 
     @wraps(loss)
     def blocked(
-        probs: Array,
-        targets: Array,
+        probs: Floats2d,
+        targets: Floats2d,
         *,
         reduction: Reduction = "example",
-        weights: Array | None = None,
+        weights: Floats2d | None = None,
         **settings: Any,
-    ) -> tuple[float, Array]:
+    ) -> tuple[float, Floats2d]:
         settings["reduction"] = reduction
         if not probs.flags.c_contiguous:
             probs = probs.copy(order="C")
@@ -179,6 +190,10 @@ def in_row_blocks(loss: _F) -> _F:
     return cast(_F, blocked)
 
 
-def as_cells(weights: Any) -> Any:
+@overload
+def as_cells(weights: None) -> None: ...
+@overload
+def as_cells(weights: Floats1d | Floats2d) -> Floats2d: ...
+def as_cells(weights: Floats1d | Floats2d | None) -> Floats2d | None:
     """Weights of rows `(n,)` as a column that broadcasts over the cells; others as they are."""
     return weights[:, None] if weights is not None and weights.ndim == 1 else weights

@@ -6,11 +6,10 @@ Every function takes
 * ``targets``: float array `(n, c)` of the same dtype, the target of each cell in [0, 1];
 * ``weights``: `None`, `(n,)` for rows or `(n, c)` for cells; 0 takes a cell out;
 * ``class_weights``: `None` or `(c,)`;
-* ``activation``: how the probabilities came about, which settles what the gradient is taken of:
-  ``"softmax"`` and ``"sigmoid"`` give it with respect to the logits; ``"identity"`` treats the
-  cells as independent probabilities and gives it with respect to them, for layers that apply the
-  derivative of their own activation (Thinc's ``Logistic``); ``"softmax_probs"`` does so for the
-  probabilities of a softmax (Thinc's ``softmax_activation``);
+* ``exclusive``: whether the classes of a row exclude each other, so that its probabilities are
+  those of a softmax and sum to 1; otherwise each cell is a probability by itself, of a sigmoid;
+* ``wrt``: what the gradient is with respect to. ``"logits"``, or ``"probs"`` for layers that apply
+  the derivative of their own activation (Thinc's ``Logistic`` and ``softmax_activation``);
 
 and returns ``(value, gradient)``: the loss summed over all rows, a float, and an array like
 ``probs``. Arrays stay on their backend (NumPy, CuPy) and keep their dtype.
@@ -22,66 +21,44 @@ Source of the formulas: Li, Sun, Meng, Liang, Wu, Li, "Dice Loss for Data-imbala
 ACL 2020 (arXiv 1911.02855).
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Literal, TypeVar, cast
+from functools import partial
+from types import ModuleType
+from typing import Literal
 
+from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
 
 from ._overlap import (
-    Array,
     Reduction,
     as_cells,
     in_row_blocks,
     overlap,
     plain_dice,
     squared_dice,
-    true_positives,
+    tversky_terms,
 )
 
-Activation = Literal["softmax", "sigmoid", "identity", "softmax_probs"]
+Wrt = Literal["logits", "probs"]
 
-ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "identity", "softmax_probs")
+WRT: tuple[Wrt, ...] = ("logits", "probs")
 REDUCTIONS: tuple[Reduction, ...] = ("example", "batch")
 
-_F = TypeVar("_F", bound=Callable[..., tuple[float, Array]])
 
-
-def _with_softmax_probs(loss: _F) -> _F:
-    """Add the activation ``"softmax_probs"`` to a loss that knows ``"softmax"``.
-
-    The gradient by the logits, divided by p, is turned into itself by the derivative of softmax:
-    ``p_k (g_k/p_k - sum_j p_j g_j/p_j) = g_k``, as the gradient of a row sums to 0.
-    """
-
-    @wraps(loss)
-    def with_softmax_probs(
-        probs: Array, targets: Array, *, activation: Activation = "softmax", **settings: Any
-    ) -> tuple[float, Array]:
-        if activation != "softmax_probs":
-            return loss(probs, targets, activation=activation, **settings)
-        xp = get_array_module(probs)
-        value, gradient = loss(probs, targets, activation="softmax", **settings)
-        return value, gradient / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
-
-    return cast(_F, with_softmax_probs)
-
-
-@_with_softmax_probs
 def cross_entropy(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
     r"""Cross entropy, weighted by class if `class_weights` is given (paper, section 3.2).
 
-    Softmax: ``-sum_c w_c y log p``. A row whose targets are all 0 says "none of the cells that are
-    not masked" (spaCy's negated labels), and adds ``-log(1 - p)`` for these. As in Thinc's
-    `CategoricalCrossentropy`, masked cells get no gradient. Sigmoid and identity: binary cross
-    entropy ``-w_c y log p - (1 - y) log(1 - p)``.
+    Exclusive classes: ``-sum_c w_c y log p``. A row whose targets are all 0 says "none of the cells
+    that are not masked" (spaCy's negated labels), and adds ``-log(1 - p)`` for these. As in Thinc's
+    `CategoricalCrossentropy`, masked cells get no gradient. Other classes: binary cross entropy
+    ``-w_c y log p - (1 - y) log(1 - p)``.
 
     >>> import numpy
     >>> value, gradient = cross_entropy(numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]]))
@@ -91,7 +68,7 @@ def cross_entropy(
     xp = get_array_module(probs)
     weights = as_cells(weights)
     positive = targets if class_weights is None else targets * class_weights
-    if activation == "softmax":
+    if exclusive:
         logs = positive * _log(xp, probs)
         has_gold = targets.sum(axis=1, keepdims=True) > 0
         if not has_gold.all():
@@ -101,10 +78,12 @@ def cross_entropy(
         else:
             row_weight = xp.where(has_gold, positive.sum(axis=1, keepdims=True), 1)
             gradient = probs * row_weight - positive
+        if wrt == "probs":
+            gradient = _by_probs(xp, probs, gradient)
     else:
         negative = 1 - targets
         logs = positive * _log(xp, probs) + negative * _log(xp, 1 - probs)
-        if activation == "sigmoid":
+        if wrt == "logits":
             gradient = probs * negative - (1 - probs) * positive
         else:
             floor = xp.finfo(probs.dtype).eps
@@ -115,8 +94,10 @@ def cross_entropy(
     return 0.0 - float(logs.sum()), gradient  # not -0.0
 
 
-def log_loss(probs: Array, targets: Array, *, weights: Array | None = None) -> float:
-    """The value of `cross_entropy` for softmax, where every row has a gold label or no weight.
+def log_loss(
+    probs: Floats2d, targets: Floats2d, *, weights: Floats1d | Floats2d | None = None
+) -> float:
+    """The value of `cross_entropy` for exclusive classes; every row has a gold label or no weight.
 
     >>> import numpy
     >>> round(log_loss(numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]])), 4)
@@ -128,20 +109,20 @@ def log_loss(probs: Array, targets: Array, *, weights: Array | None = None) -> f
     return 0.0 - float(logs.sum())
 
 
-@_with_softmax_probs
 def focal(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
     focus: float,
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
     r"""Focal loss ``-w_c (1 - p_t)^focus log p_t`` (Lin et al. 2017, eq. 5).
 
-    `p_t` is the probability of the target: ``p`` where y = 1. Sigmoid and identity add the same
-    term of ``1 - p`` where y = 0. With ``focus=0`` it is cross entropy.
+    `p_t` is the probability of the target: ``p`` where y = 1. Classes that do not exclude each
+    other add the same term of ``1 - p`` where y = 0. With ``focus=0`` it is cross entropy.
 
     >>> import numpy
     >>> value, _ = focal(numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]]), focus=2.0)
@@ -152,40 +133,42 @@ def focal(
     weights = as_cells(weights)
     positive = targets if class_weights is None else targets * class_weights
     value, elasticity = _focal_side(xp, probs, positive, focus)
-    if activation != "softmax":
-        other = 1 - probs
-        value_other, elasticity_other = _focal_side(xp, other, 1 - targets, focus)
-        value = value + value_other
+    if not exclusive:
+        rest = 1 - probs
+        value_of_rest, elasticity_of_rest = _focal_side(xp, rest, 1 - targets, focus)
+        value = value + value_of_rest
     if weights is not None:
         value = value * weights
         elasticity = elasticity * weights
-    if activation == "softmax":
-        return float(value.sum()), _backprop(xp, probs, elasticity, activation)
+    total = float(value.sum())
+    if exclusive:
+        return total, _backprop(xp, probs, elasticity, exclusive, wrt)
     if weights is not None:
-        elasticity_other = elasticity_other * weights
-    if activation == "sigmoid":
-        return float(value.sum()), elasticity * other - elasticity_other * probs
+        elasticity_of_rest = elasticity_of_rest * weights
+    if wrt == "logits":
+        return total, elasticity * rest - elasticity_of_rest * probs
     floor = xp.finfo(probs.dtype).eps
-    gradient = elasticity / xp.maximum(probs, floor) - elasticity_other / xp.maximum(other, floor)
-    return float(value.sum()), gradient
+    gradient = elasticity / xp.maximum(probs, floor)
+    return total, gradient - elasticity_of_rest / xp.maximum(rest, floor)
 
 
 def squared_error(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
-    r"""Half the squared error ``sum_c w_c (p - y)^2 / 2``, the Brier score for softmax.
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
+    r"""Half the squared error ``sum_c w_c (p - y)^2 / 2``, the Brier score for exclusive classes.
 
     Its gradient with respect to the probabilities is ``w_c (p - y)``: what spaCy's components with
     a logistic output train on.
 
     >>> import numpy
     >>> squared_error(
-    ...     numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]]), activation="identity"
+    ...     numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]]), wrt="probs"
     ... )
     (0.0625, array([[ 0.25, -0.25]]))
     """
@@ -197,23 +180,23 @@ def squared_error(
         if factor is not None:
             gradient = gradient * factor
     value = 0.5 * float((error * gradient).sum())
-    if activation in ("identity", "softmax_probs"):
+    if wrt == "probs":
         return value, gradient
-    return value, _backprop(xp, probs, probs * gradient, activation)
+    return value, _backprop(xp, probs, probs * gradient, exclusive, wrt)
 
 
-@_with_softmax_probs
 @in_row_blocks
 def dice(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
     smooth: float,
     reduction: Reduction = "example",
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
     r"""Dice loss with squared denominator, ``1 - (2py + smooth)/(p^2 + y^2 + smooth)``.
 
     Paper, section 3.3, DL in table 2; squares after Milletari et al. 2016 (V-Net). Its only minimum
@@ -228,23 +211,23 @@ def dice(
     value, elasticity = overlap(
         xp, probs, probs, targets, squared_dice, smooth, reduction, weights, class_weights
     )
-    return value, _backprop(xp, probs, elasticity, activation)
+    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
 
 
-@_with_softmax_probs
 @in_row_blocks
 def tversky(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
     alpha: float,
     beta: float,
     smooth: float,
     reduction: Reduction = "example",
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
     r"""Tversky loss, ``1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth)``.
 
     Paper, section 3.3, TL in table 2. Per cell, TP = py, FP = p(1-y), FN = (1-p)y for hard targets;
@@ -267,30 +250,27 @@ def tversky(
     """
     xp = get_array_module(probs)
 
-    def form(xp: Any, p: Array, y: Any) -> tuple[Any, Any, Any, Any]:
-        tp, d_tp = true_positives(xp, p, y)
-        return tp, tp + alpha * (p - tp) + beta * (y - tp), d_tp, alpha + (1 - alpha - beta) * d_tp
-
+    form = partial(tversky_terms, alpha=alpha, beta=beta)
     value, elasticity = overlap(
         xp, probs, probs, targets, form, smooth, reduction, weights, class_weights
     )
-    return value, _backprop(xp, probs, elasticity, activation)
+    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
 
 
-@_with_softmax_probs
 @in_row_blocks
 def self_adjusting_dice(
-    probs: Array,
-    targets: Array,
+    probs: Floats2d,
+    targets: Floats2d,
     *,
     alpha: float,
     smooth: float,
     detach_weight: bool = False,
     reduction: Reduction = "example",
-    weights: Array | None = None,
-    class_weights: Array | None = None,
-    activation: Activation = "softmax",
-) -> tuple[float, Array]:
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
     r"""Self-adjusting Dice loss, ``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``.
 
     Paper, section 3.4, DSC in table 2. Soft targets and reductions as in `tversky`, with u for p.
@@ -321,15 +301,17 @@ def self_adjusting_dice(
         xp, u, slope, targets, plain_dice, smooth, reduction, weights, class_weights
     )
     if rest_divides:
-        return value, _backprop_by_rest(xp, probs, rest, elasticity, activation)
-    return value, _backprop(xp, probs, elasticity, activation)
+        return value, _backprop_by_rest(xp, probs, rest, elasticity, exclusive, wrt)
+    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
 
 
 # Below this, p dL/dp can be so large for alpha = 1 that a difference of two such numbers is noise.
 _SAFE_SMOOTH = 1e-2
 
 
-def _focal_side(xp: Any, p: Array, y: Array, focus: float) -> tuple[Array, Array]:
+def _focal_side(
+    xp: ModuleType, p: Floats2d, y: Floats2d, focus: float
+) -> tuple[Floats2d, Floats2d]:
     """Value and elasticity of ``-y (1-p)^focus log p``."""
     rest = 1 - p
     factor = y * rest**focus if focus else y
@@ -340,29 +322,32 @@ def _focal_side(xp: Any, p: Array, y: Array, focus: float) -> tuple[Array, Array
     return value, factor * (focus * p * slope - 1)
 
 
-def _backprop(xp: Any, probs: Array, elasticity: Array, activation: Activation) -> Array:
-    """From ``p * dL/dp`` to the gradient that `activation` asks for."""
-    if activation == "softmax":
+def _backprop(
+    xp: ModuleType, probs: Floats2d, elasticity: Floats2d, exclusive: bool, wrt: Wrt
+) -> Floats2d:
+    """From ``p * dL/dp`` to the gradient that is asked for."""
+    if exclusive:
         total = elasticity @ xp.ones((probs.shape[1], 1), probs.dtype)
-        return xp.subtract(elasticity, probs * total, out=elasticity)
-    if activation == "sigmoid":
+        gradient = xp.subtract(elasticity, probs * total, out=elasticity)
+        return gradient if wrt == "logits" else _by_probs(xp, probs, gradient)
+    if wrt == "logits":
         return elasticity * (1 - probs)
     return elasticity / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
 
 
 def _backprop_by_rest(
-    xp: Any, probs: Array, rest: Array, scaled: Array, activation: Activation
-) -> Array:
+    xp: ModuleType, probs: Floats2d, rest: Floats2d, scaled: Floats2d, exclusive: bool, wrt: Wrt
+) -> Floats2d:
     """The same from ``scaled = (1-p) p * dL/dp``, which is bounded where ``p * dL/dp`` is not.
 
     For softmax, ``dz_k = scaled_k - p_k sum_{j != k} scaled_j / (1-p_j)``, bounded because
     p_k <= 1 - p_j. The cell with the highest probability is the only one for which that sum loses
     digits; it follows from the others, as the gradient of a row sums to 0.
     """
-    if activation == "sigmoid":
-        return scaled
     floor = xp.finfo(probs.dtype).eps / 4
-    if activation == "identity":
+    if not exclusive:
+        if wrt == "logits":
+            return scaled
         return scaled / xp.maximum(probs * rest, floor * xp.finfo(probs.dtype).eps)
     unscaled = scaled / xp.maximum(rest, floor)
     gradient = unscaled.sum(axis=1, keepdims=True) - unscaled
@@ -371,8 +356,17 @@ def _backprop_by_rest(
     rows, top = xp.arange(len(probs)), probs.argmax(axis=1)
     gradient[rows, top] = 0
     gradient[rows, top] = -gradient.sum(axis=1)
-    return gradient
+    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient)
 
 
-def _log(xp: Any, p: Array) -> Array:
+def _by_probs(xp: ModuleType, probs: Floats2d, gradient: Floats2d) -> Floats2d:
+    """From the gradient by the logits of a softmax to one by its probabilities.
+
+    Divided by p, it is turned into itself by the derivative of softmax:
+    ``p_k (g_k/p_k - sum_j p_j g_j/p_j) = g_k``, as the gradient of a row sums to 0.
+    """
+    return gradient / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
+
+
+def _log(xp: ModuleType, p: Floats2d) -> Floats2d:
     return xp.log(xp.maximum(p, xp.finfo(p.dtype).tiny))

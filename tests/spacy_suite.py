@@ -20,6 +20,7 @@ import spacy
 from spacy.util import registry
 
 from spacy_dice import components
+from spacy_dice.components.probed import SOFTMAX
 from spacy_dice.losses import CE, SE, RegisteredLoss
 
 FILES = [
@@ -54,8 +55,8 @@ FILES = [
 class Reported(RegisteredLoss):
     """A loss whose value is what spaCy reports."""
 
-    def objective(self, probs, targets, **settings):
-        _, gradient = super().objective(probs, targets, **settings)
+    def evaluate(self, batch):
+        _, gradient = super().evaluate(batch)
         squares = gradient**2
         return float(squares.mean() if self.is_mean else squares.sum()), gradient
 
@@ -79,7 +80,7 @@ def redirect(name):
     def make(nlp, name, **settings):
         is_mean = row.stock.startswith("textcat")
         component = ours(nlp=nlp, name=name, loss=ReportedCE(is_mean=is_mean), **settings)
-        if getattr(component, "activation", "softmax") != "softmax":
+        if getattr(component, "output_layer", SOFTMAX) != SOFTMAX:
             component.set_loss(ReportedSE(is_mean=is_mean))
         MADE.add(row.stock)
         return component

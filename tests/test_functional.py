@@ -1,5 +1,7 @@
 """Values against loops, gradients against torch autograd, identities, and the bounds."""
 
+from itertools import product
+
 import numpy
 import pytest
 from hypothesis import given, settings
@@ -46,12 +48,12 @@ def test_value_equals_the_naive_loop(name, k, reduction, batch):
 
 @losses
 @reductions
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("exclusive", [True, False])
 @settings(max_examples=15)
 @given(batch=batches())
-def test_gradient_equals_autograd(name, k, reduction, activation, batch):
+def test_gradient_equals_autograd(name, k, reduction, exclusive, batch):
     logits, targets, weights, class_weights = batch
-    context = {"weights": weights, "class_weights": class_weights, "activation": activation}
+    context = {"weights": weights, "class_weights": class_weights, "exclusive": exclusive}
     expected, expected_gradient, probs = autograd(
         name, logits, targets, reduction=reduction, **context, **k
     )
@@ -68,7 +70,7 @@ def test_masked_cells_do_not_count(name, k, reduction, batch, seed):
     """A weight of 0 for single cells, which only the Dice family has a formula for."""
     logits, targets, weights, class_weights = batch
     weights = weights * rng_of(seed).integers(0, 2, weights.shape)
-    context = {"weights": weights, "class_weights": class_weights, "activation": "softmax"}
+    context = {"weights": weights, "class_weights": class_weights, "exclusive": True}
     expected, expected_gradient, probs = autograd(
         name, logits, targets, reduction=reduction, **context, **k
     )
@@ -81,14 +83,14 @@ def test_masked_cells_do_not_count(name, k, reduction, batch, seed):
 @reductions
 @settings(max_examples=10)
 @given(batch=batches())
-def test_identity_gradient_is_the_sigmoid_gradient_without_its_jacobian(name, k, reduction, batch):
+def test_gradient_by_probs_is_that_by_logits_without_the_derivative_of_sigmoid(
+    name, k, reduction, batch
+):
     logits, targets, weights, _ = batch
     probs = 1 / (1 + numpy.exp(-logits))
-    value, by_logits = call(
-        name, probs, targets, reduction, weights=weights, activation="sigmoid", **k
-    )
+    value, by_logits = call(name, probs, targets, reduction, weights=weights, exclusive=False, **k)
     same, by_probs = call(
-        name, probs, targets, reduction, weights=weights, activation="identity", **k
+        name, probs, targets, reduction, weights=weights, exclusive=False, wrt="probs", **k
     )
     assert value == same
     assert_allclose(by_probs * probs * (1 - probs), by_logits, rtol=1e-7, atol=1e-10)
@@ -104,9 +106,7 @@ def test_softmax_turns_the_gradient_by_its_probabilities_into_that_by_logits(
     logits, targets, weights, _ = batch
     p = softmax(logits)
     value, by_logits = call(name, p, targets, reduction, weights=weights, **k)
-    same, by_probs = call(
-        name, p, targets, reduction, weights=weights, activation="softmax_probs", **k
-    )
+    same, by_probs = call(name, p, targets, reduction, weights=weights, wrt="probs", **k)
     assert value == same
     through_softmax = p * (by_probs - (p * by_probs).sum(axis=1, keepdims=True))
     assert_allclose(through_softmax, by_logits, rtol=1e-7, atol=1e-10)
@@ -116,11 +116,11 @@ def test_softmax_turns_the_gradient_by_its_probabilities_into_that_by_logits(
 def test_focal_without_focus_is_cross_entropy(batch):
     logits, targets, weights, class_weights = batch
     context = {"weights": weights, "class_weights": class_weights}
-    for activation in ("softmax", "sigmoid"):
+    for exclusive in (True, False):
         focal = functional.focal(
-            softmax(logits), targets, focus=0.0, activation=activation, **context
+            softmax(logits), targets, focus=0.0, exclusive=exclusive, **context
         )
-        ce = functional.cross_entropy(softmax(logits), targets, activation=activation, **context)
+        ce = functional.cross_entropy(softmax(logits), targets, exclusive=exclusive, **context)
         assert focal[0] == pytest.approx(ce[0])
         assert_allclose(focal[1], ce[1], atol=1e-12)
 
@@ -211,8 +211,8 @@ SATURATED = numpy.array(
 @pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.01, 0.3, 0.99, 1.0, 1.5, 10.0])
 @pytest.mark.parametrize("smooth", [0.0, 1e-30, 1e-6, 0.1, 1.0])
 @pytest.mark.parametrize("gold", [0, 1, 2])
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_gradients_are_bounded_at_the_ends(alpha, smooth, gold, activation):
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_gradients_are_bounded_at_the_ends(alpha, smooth, gold, exclusive):
     """Bounded by the sum over cells of |1 - (1+alpha) p| <= 1 + alpha, times 2 for the ratio."""
     targets = numpy.zeros_like(SATURATED)
     targets[:, gold] = 1
@@ -223,7 +223,7 @@ def test_gradients_are_bounded_at_the_ends(alpha, smooth, gold, activation):
         ("dice", {"smooth": smooth}),
     ]:
         for reduction in functional.REDUCTIONS:
-            value, gradient = call(name, SATURATED, targets, reduction, activation=activation, **k)
+            value, gradient = call(name, SATURATED, targets, reduction, exclusive=exclusive, **k)
             assert numpy.isfinite(value)
             assert numpy.isfinite(gradient).all()
             assert abs(gradient).max() <= 6 * (2 + alpha) * (7 if reduction == "batch" else 1)
@@ -233,8 +233,8 @@ def test_gradients_are_bounded_at_the_ends(alpha, smooth, gold, activation):
 def test_float32_in_float32_out(name, k):
     probs = SATURATED
     targets = numpy.eye(3, dtype="f")[[0, 1, 2, 0, 1, 2, 0]]
-    for activation in functional.ACTIVATIONS:
-        value, gradient = call(name, probs, targets, activation=activation, **k)
+    for exclusive, wrt in product((True, False), functional.WRT):
+        value, gradient = call(name, probs, targets, exclusive=exclusive, wrt=wrt, **k)
         assert type(value) is float
         assert gradient.dtype == numpy.float32
         assert gradient.shape == probs.shape
@@ -269,7 +269,7 @@ def test_bare_values_to_the_last_bit():
             for name, value in expected.items():
                 k = {"alpha": 0.7, "beta": 0.3} if name == "tversky" else {}
                 k |= {"alpha": 1.0} if name == "self_adjusting_dice" else {}
-                got, _ = call(name, cell, target, smooth=0.75, activation="identity", **k)
+                got, _ = call(name, cell, target, smooth=0.75, exclusive=False, **k)
                 assert f(got) == value
 
 
@@ -289,6 +289,6 @@ def test_a_cell_without_target_has_no_true_positives_even_at_u_of_zero():
     """d/dp u/(u+1) for u = p (1-p) is (1-2p)/(u+1)^2: -1 at p = 1, where u = y = 0."""
     probs, targets = numpy.array([[1.0, 0.5]]), numpy.array([[0.0, 0.3]])
     _, gradient = functional.self_adjusting_dice(
-        probs, targets, alpha=1.0, smooth=1.0, activation="identity"
+        probs, targets, alpha=1.0, smooth=1.0, exclusive=False, wrt="probs"
     )
     assert gradient[0, 0] == pytest.approx(-1)

@@ -3,21 +3,23 @@
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
+from math import isfinite
 from typing import Any
 
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
+from thinc.api import Optimizer
+from thinc.types import Floats2d
 
 from .._validation import listed, refuse
-from ..functional import Activation, Array
-from ..losses import DSC, AnyLoss, Labels, RegisteredLoss, evaluate
+from ..losses import DSC, AnyLoss, Batch, Bound, Labels, bind, needs_label_counts
 
 # What a gold document may be annotated with, beside categories and span groups.
 _ANNOTATIONS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START", "ENT_IOB")
 
 
 class LossMixin:
-    """Goes before a stock component class: holds the loss and calls it.
+    """Goes before a stock component class: holds the loss, binds it to the labels and calls it.
 
     loss: any registered loss; `dice.DSC.v1` if none is given.
     """
@@ -27,8 +29,9 @@ class LossMixin:
     cfg: dict[str, Any]
     labels: Any
     annotation: tuple[str, ...] = ()
-    _loss_labels: Labels | None = None
-    _is_prepared: bool = False
+    _bound: Bound | None = None
+    _bound_to: tuple[Labels, Any] | None = None
+    _n_updates: int = 0
 
     def __init__(self, *args: Any, loss: AnyLoss | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -46,7 +49,7 @@ class LossMixin:
         """Use `loss` from now on. RAISES: ValueError if it is not a loss."""
         self.check_loss(self, loss)
         self.loss = loss
-        self._is_prepared = False
+        self._bound = None
 
     @classmethod
     def name_columns(cls, component: Any) -> Labels:
@@ -55,46 +58,43 @@ class LossMixin:
 
     @property
     def loss_labels(self) -> Labels:
-        """The names of the columns of the scores, looked up once for each update."""
-        if self._loss_labels is None:
-            self._loss_labels = tuple(self.name_columns(self))
-        return self._loss_labels
+        """The names of the columns of the scores, as a tuple."""
+        return tuple(self.name_columns(self))
 
-    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
-        """Learn from a batch of examples, as the stock component does."""
-        self._loss_labels = None
-        if not self._is_prepared:
-            # Training goes on from a saved pipeline, without `initialize`.
-            self.prepare_loss()
-        return super().update(examples, **settings)  # type: ignore[misc]
+    def bind_loss(self) -> Bound:
+        """The loss, bound to the labels that the component has now.
 
-    def evaluate_loss(
-        self,
-        probs: Array,
-        targets: Array,
-        weights: Array | None,
-        *,
-        activation: Activation = "softmax",
-        ce_grad: Array | None = None,
-        check: bool = True,
-    ) -> tuple[float, Array]:
-        """Value and gradient of the loss, for recovered targets; arguments as in `evaluate`."""
-        loss = self.loss
-        if isinstance(loss, RegisteredLoss) and loss.needs_label_counts:
-            # Kept in cfg, so that training can go on from a saved pipeline.
-            counts = self.cfg.get("label_counts")
-            if counts is not None:
-                loss.count_labels(counts)
-        return evaluate(
-            loss,
-            probs,
-            targets,
-            weights=weights,
-            labels=self.loss_labels,
-            activation=activation,
-            ce_grad=ce_grad,
-            check=check,
-        )
+        RAISES: ValueError for labels that the loss names and the component does not have, and if
+            labels were not counted, but the loss needs that.
+        """
+        # The counts are kept in cfg, so that training can go on from a saved pipeline.
+        counts = self.cfg.get("label_counts") if needs_label_counts(self.loss) else None
+        columns = (self.loss_labels, counts)
+        if self._bound is None or self._bound_to != columns:
+            if counts is None and needs_label_counts(self.loss):
+                refuse(
+                    f"[components.{self.name}.loss]",
+                    "class_weights must be given: labels are only counted when a component is "
+                    "initialized, not when its training is resumed",
+                )
+            self._bound, self._bound_to = bind(self.loss, *columns), columns
+        return self._bound
+
+    def evaluate_loss(self, batch: Batch) -> tuple[float, Floats2d]:
+        """Value and gradient of the loss; `bind_loss` was called once in this update.
+
+        RAISES: ValueError if they are not finite; no weight has been changed by then.
+        """
+        value, gradient = (self._bound or self.bind_loss())(batch)
+        # A sum over numbers of which one is not finite is not finite.
+        if not isfinite(value) or not isfinite(gradient.sum()):
+            refuse(
+                f"[components.{self.name}.loss]",
+                f"the loss is {value}, and its gradient {gradient.min()} to {gradient.max()}, in "
+                f"update {self._n_updates + 1} with {self.loss}: not finite, so that training "
+                "stops before it changes the weights",
+            )
+        return value, gradient
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
         """How often each label is gold in `examples`."""
@@ -124,31 +124,21 @@ class LossMixin:
             )
 
     def prepare_loss(self, get_examples: Callable[[], Iterable[Example]] | None = None) -> None:
-        """Check the labels that the loss names, and count the gold labels if it needs that.
+        """Bind the loss anew, after the gold labels were counted if it needs that.
 
-        RAISES: ValueError for labels that the component does not have, and if labels were not
-            counted and there are no examples now.
+        RAISES: ValueError, see `bind_loss`.
         """
-        self._loss_labels = None
-        if isinstance(self.loss, RegisteredLoss):
-            self.loss.reset()
-            self.loss.check_labels(self.loss_labels)
-            if self.loss.needs_label_counts:
-                if get_examples is not None:
-                    self.cfg["label_counts"] = self.count_gold(get_examples())
-                elif "label_counts" not in self.cfg:
-                    refuse(
-                        f"[components.{self.name}.loss]",
-                        "class_weights must be given: labels are only counted when a component is "
-                        "initialized, not when its training is resumed",
-                    )
-        self._is_prepared = True
+        if get_examples is not None and needs_label_counts(self.loss):
+            self.cfg["label_counts"] = self.count_gold(get_examples())
+        self._bound, self._n_updates = None, 0
+        self.bind_loss()
 
-    def finish_update(self, sgd: Any) -> None:
+    def finish_update(self, sgd: Optimizer) -> None:
         """Update the weights, and take one step of the schedules of the loss."""
         super().finish_update(sgd)  # type: ignore[misc]
-        if isinstance(self.loss, RegisteredLoss):
-            self.loss.advance()
+        self._n_updates += 1
+        if self._bound is not None:
+            self._bound.advance()
 
 
 # `nlp.initialize()` without data passes one example of three words, to find out shapes.

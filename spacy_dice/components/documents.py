@@ -6,7 +6,7 @@ from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
 from spacy.tokens import Doc
 
 from .base import initialize_with_loss
-from .probed import ProbedLoss
+from .probed import LOGISTIC, ProbedLoss
 
 
 class DiceTextCategorizer(ProbedLoss, TextCategorizer):
@@ -29,7 +29,7 @@ class DiceMultiLabelTextCategorizer(ProbedLoss, MultiLabel_TextCategorizer):
     Arguments are those of `spacy.pipeline.MultiLabel_TextCategorizer` and `loss`.
     """
 
-    default_activation = "identity"
+    default_layer = LOGISTIC
     initialize = initialize_with_loss(MultiLabel_TextCategorizer.initialize)
 
     @classmethod

@@ -7,43 +7,58 @@ call of the stock method replaces the one that spaCy would have made.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import Model
+from thinc.types import Floats2d
 from thinc.util import get_array_module
 
-from ..functional import Activation, Array
+from ..functional import Wrt
+from ..losses import Batch, check_probabilities, main_names
 from .base import LossMixin
 
 # As a power of two that is smaller than any smoothed label, it leaves v - y and v * w exact.
 PROBE = 2.0**-24
 
-# What the output layers of Thinc take back: the gradient by the logits, or by the probabilities.
-_OUTPUTS: dict[str, Activation] = {
-    "softmax": "softmax",
-    "softmax_activation": "softmax_probs",
-    "logistic": "identity",
-    "sigmoid": "identity",
-    "sigmoid_activation": "identity",
-}
+# One array, a list of arrays, or candidates and an array: whatever the model of a component gives.
+Scores: TypeAlias = Any
+Restore = Callable[[Floats2d], Scores]
 
-Restore = Callable[[Array], Any]
+
+class OutputLayer(NamedTuple):
+    """What an output layer means: see `losses.Batch`."""
+
+    exclusive: bool
+    wrt: Wrt
+
+
+SOFTMAX = OutputLayer(exclusive=True, wrt="logits")
+LOGISTIC = OutputLayer(exclusive=False, wrt="probs")
+
+# What the output layers of Thinc take back: the gradient by the logits, or by the probabilities.
+_OUTPUTS = {
+    "softmax": SOFTMAX,
+    "softmax_activation": OutputLayer(exclusive=True, wrt="probs"),
+    "logistic": LOGISTIC,
+    "sigmoid": LOGISTIC,
+    "sigmoid_activation": LOGISTIC,
+}
 
 
 class ProbedLoss(LossMixin):
     """Replaces `get_loss` of a stock class whose scores are one array, a row per document.
 
-    default_activation: of the output layer, where that is not one of Thinc's.
+    default_layer: what the output layer means, where it is not one of Thinc's.
     """
 
-    model: Any
-    default_activation: Activation = "softmax"
-    _seen_model: Any = None
-    _activation: Activation = "softmax"
+    model: Model
+    default_layer: OutputLayer = SOFTMAX
+    _seen_model: Model | None = None
+    _layer: OutputLayer = SOFTMAX
 
-    def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
+    def get_loss(self, examples: Iterable[Example], scores: Scores) -> tuple[float, Scores]:
         """The loss over the whole batch, and its gradient.
 
         examples: the batch.
@@ -52,38 +67,40 @@ class ProbedLoss(LossMixin):
         RAISES: ValueError if a score is not a number in [0, 1].
         """
         examples = list(examples)
+        self.bind_loss()
         probs, restore = self.flatten(scores)
+        check_probabilities(f"[components.{self.name}]", "scores", probs)
         targets, weights = self.recover(examples, probs, restore)
-        value, gradient = self.evaluate_loss(probs, targets, weights, activation=self.activation)
+        value, gradient = self.evaluate_loss(Batch(probs, targets, weights, *self.output_layer))
         return value, restore(gradient)
 
     def recover(
-        self, examples: Sequence[Example], probs: Array, restore: Restore
-    ) -> tuple[Array, Array | None]:
+        self, examples: Sequence[Example], probs: Floats2d, restore: Restore
+    ) -> tuple[Floats2d, Floats2d | None]:
         """Targets and weights of the rows, by one call of the stock `get_loss`."""
         probe = restore(get_array_module(probs).full_like(probs, PROBE))
         _, gradient = super().get_loss(examples, probe)  # type: ignore[misc]
         return targets_of_probe(self.flatten(gradient)[0])
 
     @property
-    def activation(self) -> Activation:
-        """What the gradient is to be taken of, for the output layer of the model."""
+    def output_layer(self) -> OutputLayer:
+        """What the output layer of the model means."""
         if self._seen_model is not self.model:
             self._seen_model = self.model
-            self._activation = activation_of(self.model, self.default_activation)
-        return self._activation
+            self._layer = layer_of(self.model, self.default_layer)
+        return self._layer
 
-    def flatten(self, scores: Any) -> tuple[Array, Restore]:
+    def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
         """The scores of all rows as one array, and the function that gives such an array back."""
         return scores, lambda flat: flat
 
-    def blank_scores(self, examples: Sequence[Example]) -> Any:
+    def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of any value for `examples`, in the form of the model's."""
         return self.model.ops.alloc2f(len(examples), len(self.loss_labels))
 
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
         """How often each label is gold in `examples`."""
-        names = [label if isinstance(label, str) else label[0] for label in self.loss_labels]
+        names = main_names(self.loss_labels)
         totals = self.model.ops.alloc1f(len(names))
         for batch in minibatch(examples, 128):
             targets, weights = self.recover(batch, *self.flatten(self.blank_scores(batch)))
@@ -94,7 +111,7 @@ class ProbedLoss(LossMixin):
 class ProbedTokenLoss(ProbedLoss):
     """The same for scores that are a list of arrays, a row per token."""
 
-    def flatten(self, scores: Any) -> tuple[Array, Restore]:
+    def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
         """The scores of all rows as one array, and the function that gives such an array back."""
         if not len(scores):
             return self.model.ops.alloc2f(0, len(self.loss_labels)), lambda flat: []
@@ -103,21 +120,21 @@ class ProbedTokenLoss(ProbedLoss):
         documents = [slice(*ends_of) for ends_of in zip([0, *ends], ends, strict=False)]
         return xp.concatenate(scores), lambda flat: [flat[document] for document in documents]
 
-    def blank_scores(self, examples: Sequence[Example]) -> Any:
+    def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of any value for `examples`, in the form of the model's."""
         n_labels = len(self.loss_labels)
         return [self.model.ops.alloc2f(len(eg.predicted), n_labels) for eg in examples]
 
 
-def activation_of(model: Model, default: Activation) -> Activation:
-    """What the output layer of `model` takes the gradient of."""
+def layer_of(model: Model, default: OutputLayer) -> OutputLayer:
+    """What the last output layer of `model` means that is one of Thinc's."""
     for node in reversed(list(model.walk(order="dfs_pre"))):
         if node.name in _OUTPUTS:
             return _OUTPUTS[node.name]
     return default
 
 
-def targets_of_probe(gradient: Array) -> tuple[Array, Array | None]:
+def targets_of_probe(gradient: Floats2d) -> tuple[Floats2d, Floats2d | None]:
     """Targets and weights from the gradient (PROBE - y) w; weights are None where all are 1.
 
     The gradient tells the weight of a cell where y is 0. Other cells have the weight 1, but for

@@ -7,12 +7,12 @@ from spacy.pipeline import SpanCategorizer
 from spacy.pipeline.span_finder import SpanFinder
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d
 
 from .._validation import refuse
-from ..functional import Array
 from ..losses import Labels
 from .base import initialize_with_loss
-from .probed import ProbedLoss, Restore
+from .probed import LOGISTIC, ProbedLoss, Restore, Scores
 
 # What the losses call the label of a candidate that is no span, where the component has one.
 NO_SPAN = "O"
@@ -25,10 +25,10 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
     candidates that are no span (`spancat_singlelabel`), the loss knows it as `O`.
     """
 
-    default_activation = "identity"
+    default_layer = LOGISTIC
     initialize = initialize_with_loss(SpanCategorizer.initialize)
 
-    def get_loss(self, examples: Iterable[Example], spans_scores: Any) -> tuple[float, Any]:
+    def get_loss(self, examples: Iterable[Example], spans_scores: Scores) -> tuple[float, Scores]:
         """The loss over the whole batch, and its gradient.
 
         examples: the batch.
@@ -38,14 +38,14 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         value, (_, gradient) = super().get_loss(examples, spans_scores)
         return value, gradient
 
-    def flatten(self, scores: Any) -> tuple[Array, Restore]:
+    def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
         """The scores without the candidates, and the function that pairs them again."""
         if not isinstance(scores, tuple):
             return super().flatten(scores)
         spans, scores = scores
         return scores, lambda flat: (spans, flat)
 
-    def blank_scores(self, examples: Sequence[Example]) -> Any:
+    def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Candidates, and scores of any value for them."""
         ops = self.model.ops
         try:
@@ -77,7 +77,7 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
     `start` and `end`, for the first and last tokens of spans.
     """
 
-    default_activation = "identity"
+    default_layer = LOGISTIC
     initialize = initialize_with_loss(SpanFinder.initialize)
 
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
@@ -90,7 +90,7 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
             return losses
         return super().update(examples, **settings)
 
-    def blank_scores(self, examples: Sequence[Example]) -> Any:
+    def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of any value, a row per token."""
         return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
 

@@ -13,10 +13,10 @@ import numpy
 from spacy.pipeline import DependencyParser, EntityRecognizer
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d
 
 from .._validation import refuse
-from ..functional import Array
-from ..losses import AnyLoss, Labels
+from ..losses import AnyLoss, Batch, Labels, main_names
 from .base import LossMixin, initialize_with_loss
 
 
@@ -36,22 +36,29 @@ class TransitionLoss(LossMixin):
                 "updates compute a loss of their own, which a loss block cannot replace",
             )
 
+    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+        """Learn from a batch of examples, as the stock component does."""
+        self.bind_loss()
+        return super().update(examples, **settings)  # type: ignore[misc]
+
     def get_batch_loss(
-        self, states: Sequence[Any], golds: Sequence[Any], scores: Array, losses: Any
-    ) -> Array:
+        self,
+        states: Sequence[object],
+        golds: Sequence[object],
+        scores: Floats2d,
+        losses: dict[str, float] | None,
+    ) -> Floats2d:
         """The gradient of the loss over the moves of a step, `(n_states, n_moves)`.
 
         states, golds: the states of the step and their gold standard.
         scores: the raw scores of the moves.
         losses: a dict that the value of the loss is added to under the component's name, or None.
-        RAISES: ValueError if a score is not a number.
+        RAISES: ValueError if the loss is not finite, as where a score is not a number.
         """
-        ce_grad = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
+        stock = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
         probs = softmax(numpy.asarray(scores))
-        if numpy.isnan(probs.min()):
-            refuse(f"[components.{self.name}]", "a score is not a number, got nan")
-        targets, weights = targets_of_gradient(probs, ce_grad)
-        value, gradient = self.evaluate_loss(probs, targets, weights, ce_grad=ce_grad, check=False)
+        targets, weights = targets_of_gradient(probs, stock)
+        value, gradient = self.evaluate_loss(Batch(probs, targets, weights, stock_gradient=stock))
         if losses is not None:
             losses.setdefault(self.name, 0.0)
             losses[self.name] += value
@@ -72,7 +79,7 @@ class TransitionLoss(LossMixin):
             for state, gold in zip(states, golds, strict=True):
                 for move in self.moves.get_oracle_sequence_from_state(state, gold):
                     totals[move] += 1
-        return {label[0]: float(n) for label, n in zip(self.loss_labels, totals, strict=True)}
+        return dict(zip(main_names(self.loss_labels), map(float, totals), strict=True))
 
 
 class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
@@ -103,22 +110,31 @@ class DiceDependencyParser(TransitionLoss, DependencyParser):
     initialize = initialize_with_loss(DependencyParser.initialize)
 
 
-def softmax(scores: Array) -> Array:
+def softmax(scores: Floats2d) -> Floats2d:
     """The probabilities of the moves; a few calls less than `thinc.api.NumpyOps.softmax`."""
-    probs = scores - scores.max(axis=1, keepdims=True)
+    probs = scores - numpy.maximum.reduce(scores, axis=1, keepdims=True)
     numpy.exp(probs, out=probs)
-    probs /= probs.sum(axis=1, keepdims=True)
+    probs /= numpy.add.reduce(probs, axis=1, keepdims=True)
     return probs
 
 
-def targets_of_gradient(probs: Array, ce_grad: Array) -> tuple[Array, Array | None]:
+def targets_of_gradient(probs: Floats2d, stock: Floats2d) -> tuple[Floats2d, Floats2d | None]:
     """The gold sets renormalised, and the weights of the rows; None where all are 1.
 
     The targets are in proportion to the probabilities. They are not taken from the gradient, where
     little is left of them when a gold set has nearly all of the probability.
     """
-    informative = ce_grad.any(axis=1)
+    n_rows, n_moves = stock.shape
+    gold = stock <= 0
+    n_gold = numpy.count_nonzero(gold)
+    if n_gold == n_rows:
+        # One in each row, as none is without: the most frequent case, with nothing to share.
+        return gold.astype(probs.dtype), None
     # Far below the smallest probability that matters: only a gold set of zeros is made even by it.
-    targets = (ce_grad <= 0) * (probs + numpy.finfo(probs.dtype).tiny)
-    targets /= targets.sum(axis=1, keepdims=True)
-    return targets, None if informative.all() else informative.astype(probs.dtype)
+    targets = gold * (probs + numpy.finfo(probs.dtype).tiny)
+    targets /= numpy.add.reduce(targets, axis=1, keepdims=True)
+    if n_gold < n_rows - 1 + n_moves:
+        # Too few for a row of zeros, all of which would count as gold.
+        return targets, None
+    informative = stock.any(axis=1)
+    return targets, None if informative.all() else informative.astype(probs.dtype)[:, None]

@@ -10,9 +10,8 @@ from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import functional
-from ..functional import Activation
 
-# (probs, targets, weights, activation) -> value and gradient, as in `functional`.
+# (probs, targets, weights, exclusive) -> value and gradient, as in `functional`.
 Loss = Callable[..., tuple[float, Any]]
 
 # The functions of the losses, and which settings each takes.
@@ -26,9 +25,9 @@ LOSSES: dict[str, tuple[Loss, tuple[str, ...]]] = {
 }
 
 
-def probabilities(logits: Any, activation: Activation) -> Any:
-    """Softmax over the columns, or the logistic function of each cell."""
-    return softmax(logits, axis=1) if activation == "softmax" else expit(logits)
+def probabilities(logits: Any, exclusive: bool) -> Any:
+    """Softmax over columns that exclude each other, else the logistic function of each cell."""
+    return softmax(logits, axis=1) if exclusive else expit(logits)
 
 
 class LinearObjective:
@@ -49,20 +48,20 @@ class LinearObjective:
         targets: Any,
         weights: Any,
         *,
-        activation: Activation,
+        exclusive: bool,
         terms: list[tuple[Loss, float, dict[str, Any]]],
         center: Any,
         precision: Any,
     ) -> None:
         self.X, self.targets, self.weights = X, targets, weights
-        self.activation, self.terms = activation, terms
+        self.exclusive, self.terms = exclusive, terms
         self.center, self.precision = center, precision
         self.scale = 1 / functional.as_cells(weights).max(axis=1).sum()
 
     def probabilities(self, flat: Any) -> Any:
         """Probabilities `(n, c)` for flat parameters."""
         params = flat.reshape(self.center.shape)
-        return probabilities(linear(self.X, params), self.activation)
+        return probabilities(linear(self.X, params), self.exclusive)
 
     def __call__(self, flat: Any) -> tuple[float, Any]:
         """Value and gradient, flat."""
@@ -70,7 +69,7 @@ class LinearObjective:
         value, gradient = 0.0, numpy.zeros_like(probs)
         for loss, factor, settings in self.terms:
             part, part_gradient = loss(
-                probs, self.targets, weights=self.weights, activation=self.activation, **settings
+                probs, self.targets, weights=self.weights, exclusive=self.exclusive, **settings
             )
             value += factor * part
             gradient += factor * part_gradient

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validation import listed, nearest
-from ..functional import REDUCTIONS, Activation
+from ..functional import REDUCTIONS
 from ..metrics._inputs import check_weights
 from ._objective import LOSSES, LinearObjective, descend, linear, probabilities
 
@@ -172,7 +172,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> Any:
         """Probabilities `(n, c)`, of the classes or, for multilabel targets, of each label."""
         logits = self.decision_function(X)
-        probs = probabilities(logits, self._activation)
+        probs = probabilities(logits, self._is_exclusive)
         return numpy.stack([1 - probs, probs], axis=1) if self._is_binary else probs
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -197,8 +197,8 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         return 0 if self.pos_label is not None and self.classes_[0] == self.pos_label else 1
 
     @property
-    def _activation(self) -> Activation:
-        return "sigmoid" if self._multilabel or self._is_binary else "softmax"
+    def _is_exclusive(self) -> bool:
+        return not (self._multilabel or self._is_binary)
 
     def _params(self) -> Any:
         if self.fit_intercept:
@@ -324,7 +324,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
             X,
             targets,
             self._weights(targets, sample_weight),
-            activation=self._activation,
+            exclusive=self._is_exclusive,
             terms=[(LOSSES["ce"][0], 1.0, {})],
             center=sign * center,
             precision=precision / self.C,

@@ -11,7 +11,8 @@ numbers. The gradient is with respect to the logits, and summed, not averaged, o
 the loss itself.
 """
 
-from .base import AnyLoss, Labels, RegisteredLoss, evaluate
+from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_label_counts
+from .batch import Batch, Labels, check_probabilities, main_names
 from .compound import Compound
 from .cost import F1, MacroF1
 from .likelihood import CE, FL, SE, WCE
@@ -27,9 +28,14 @@ __all__ = [
     "TL",
     "WCE",
     "AnyLoss",
+    "Batch",
+    "Bound",
     "Compound",
     "Labels",
     "MacroF1",
     "RegisteredLoss",
-    "evaluate",
+    "bind",
+    "check_probabilities",
+    "main_names",
+    "needs_label_counts",
 ]

@@ -1,30 +1,103 @@
-"""What the registered losses share: truths, masks, labels and class weights."""
+"""What the registered losses share: settings, Thinc's contract, and binding to labels.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+A loss is a dataclass of settings that nothing changes. `bind` gives it the names of the columns and
+the counts of the labels, once before training; what comes back is a `Bound`, called with a `Batch`
+for value and gradient, which also holds what changes while training.
+
+A loss of your own, to be named in a config, overrides one method:
+
+    @spacy.registry.losses("my.Margin.v1")
+    @dataclass(kw_only=True)
+    class Margin(RegisteredLoss):
+        margin: float = 0.1
+
+        def evaluate(self, batch):
+            error = batch.probs - batch.targets
+            error = error * (abs(error) > self.margin)
+            if batch.weights is not None:
+                error = error * batch.weights
+            return float((error**2).sum() / 2), error
+
+`evaluate` returns the value and a gradient like `batch.probs`, by `batch.wrt`, for a softmax or for
+logistic cells as `batch.exclusive` says; masked cells have the weight 0. Override `validate` for
+settings that make no sense. A loss with weights for classes is a `WeightedLoss` and finds them in
+`batch.class_weights`; one that cross entropy is added to is a `MixedLoss` and overrides `bare` in
+place of `evaluate`; one that is made of others is a `NestedLoss`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
 
 import numpy
 from thinc.loss import CategoricalCrossentropy, Loss
+from thinc.types import Floats1d, Floats2d, Ints1d
 from thinc.util import get_array_module
 
 from .._validation import check_fraction, check_non_negative, listed, nearest, refuse
-from ..functional import Activation, Array, as_cells
+from ..functional import Wrt
+from .batch import Batch, Labels, columns
 
-# A column answers to its own name, and may answer to others: `("B-PER", "PER")`.
-Labels = Sequence[str | tuple[str, ...]]
+# Class ids, label strings (None where missing) or rows of numbers.
+Truths: TypeAlias = Ints1d | Floats2d | Sequence[Any]
+Weights: TypeAlias = Floats1d | Floats2d
 
 
 class AnyLoss(Protocol):
     """What Thinc calls a loss: `(guesses, truths) -> (gradient, value)`."""
 
-    def __call__(self, guesses: Any, truths: Any) -> tuple[Any, Any]:
+    def __call__(self, guesses: Floats2d, truths: Floats2d) -> tuple[Floats2d, float]:
         """Return gradient and value."""
+
+
+class Bound:
+    """A loss that knows its columns, and what changes while it trains.
+
+    class_weights: of the columns; None if there are none.
+    """
+
+    def __init__(
+        self, loss: "RegisteredLoss", class_weights: Sequence[float] | None = None
+    ) -> None:
+        self.loss = loss
+        self.class_weights = class_weights
+        self._cached: Floats1d | None = None
+
+    def __call__(self, batch: Batch, *, learn: bool = True) -> tuple[float, Floats2d]:
+        """Value and gradient, an array like the probabilities.
+
+        learn: whether what is seen of the batch, counts for example, is kept.
+        RAISES: ValueError for targets that cannot be smoothed.
+        """
+        probs, loss = batch.probs, self.loss
+        if not probs.size:
+            return 0.0, get_array_module(probs).zeros_like(probs)
+        if loss.label_smoothing:
+            batch = batch.smoothed(loss.owner, loss.label_smoothing)
+        if self.class_weights is not None:
+            batch = batch._replace(class_weights=self._class_weights_like(probs))
+        value, gradient = self.evaluate(batch, learn)
+        return value, gradient.astype(probs.dtype, copy=False)
+
+    def evaluate(self, batch: Batch, learn: bool) -> tuple[float, Floats2d]:
+        """Value and gradient of a batch that is not empty, its targets smoothed."""
+        return self.loss.evaluate(batch)
+
+    def advance(self) -> None:
+        """Take one step of the schedules, if there are any; called once for each update."""
+
+    def _class_weights_like(self, probs: Floats2d) -> Floats1d:
+        cached = self._cached
+        if cached is None or type(cached) is not type(probs) or cached.dtype != probs.dtype:
+            weights = numpy.array(self.class_weights, dtype=probs.dtype)
+            cached = self._cached = get_array_module(probs).asarray(weights)
+        return cached
 
 
 @dataclass(kw_only=True)
 class RegisteredLoss(Loss):
-    """What all losses share: truths, labels, masks, and the cross entropy that makes them train.
+    """What all losses share: labels, smoothing, and how they are called.
 
     names, missing_value, neg_prefix, label_smoothing: as in Thinc's `CategoricalCrossentropy`. In a
         spaCy component the first three come from the component.
@@ -47,74 +120,87 @@ class RegisteredLoss(Loss):
     def validate(self) -> None:
         """Refuse settings that make no sense; called once, at construction."""
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
-        """Value and gradient; arguments as in `evaluate`, checked."""
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
+        """Value and gradient of a batch, a pure function of it and the settings."""
         raise NotImplementedError
 
-    def evaluate(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None = None,
-        labels: Labels | None = None,
-        activation: Activation = "softmax",
-        ce_grad: Array | None = None,
-        check: bool = True,
-    ) -> tuple[float, Array]:
-        """Value and gradient for targets that are numbers: what spaCy components call.
+    @property
+    def needs_label_counts(self) -> bool:
+        """Whether `bind` should be given how often each label is gold in the training data."""
+        return False
 
-        probs, targets, weights, activation: see `functional`.
-        labels: the names of the columns, for the settings that name labels.
-        ce_grad: the gradient of plain cross entropy, where the caller has it already to the last
-            bit; used in its place.
-        check: whether to look for numbers outside [0, 1]; not where the caller made sure of it.
-        RETURNS: the value, and the gradient, an array like `probs`.
-        RAISES: ValueError for shapes that differ, numbers outside [0, 1] and unknown labels.
+    def bind(
+        self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
+    ) -> Bound:
+        """Get ready for batches with these columns; nothing has been seen yet.
+
+        labels: the names of the columns, for settings that name labels.
+        counts: how often each label is gold in the training data.
+        RAISES: ValueError for settings that name a label which is not among `labels`.
         """
-        if probs.shape != targets.shape:
-            refuse(self.owner, f"guesses have the shape {probs.shape}, truths {targets.shape}")
-        xp = get_array_module(probs)
-        if not probs.size:
-            return 0.0, xp.zeros_like(probs)
-        for what, array in (("guesses", probs), ("truths", targets)) if check else ():
-            # Written so that NaN fails it too.
-            if not (array.min() >= 0 and array.max() <= 1):
-                refuse(self.owner, f"{what} must be probabilities in [0, 1], got {_outlier(array)}")
-        if self.label_smoothing:
-            targets = _smooth(self.owner, targets, self.label_smoothing)
-            ce_grad = None
-        value, gradient = self.objective(
-            probs, targets, weights=weights, labels=labels, activation=activation, ce_grad=ce_grad
-        )
-        return value, gradient.astype(probs.dtype, copy=False)
+        return Bound(self)
 
     def __call__(
-        self, guesses: Any, truths: Any, weights: Any = None, *, activation: Activation = "softmax"
-    ) -> tuple[Any, float]:
+        self,
+        guesses: Floats2d | Sequence[Floats2d],
+        truths: Truths | Sequence[Truths],
+        weights: Weights | Sequence[Weights] | None = None,
+        *,
+        exclusive: bool = True,
+        wrt: Wrt = "logits",
+    ) -> tuple[Floats2d | list[Floats2d], float]:
         """Return `(gradient, value)`.
 
         guesses: `(n, c)` probabilities, or a list of such arrays.
         truths: class ids, label strings or rows of numbers; a list of those for a list of guesses.
         weights: optional, `(n,)` for rows or `(n, c)` for cells; a list for a list of guesses.
-        activation: what the guesses came out of, see `functional`.
+        exclusive, wrt: what the guesses came out of, and what the gradient is with respect to, see
+            `functional`.
         RAISES: ValueError if shapes differ, a label is unknown or a number is not in [0, 1].
         """
+        return self._call(guesses, truths, weights, exclusive, wrt, learn=True)
+
+    def get_grad(
+        self,
+        guesses: Floats2d | Sequence[Floats2d],
+        truths: Truths | Sequence[Truths],
+        weights: Weights | Sequence[Weights] | None = None,
+    ) -> Floats2d | list[Floats2d]:
+        """Return only the gradient of `__call__`."""
+        return self(guesses, truths, weights)[0]
+
+    def get_loss(
+        self,
+        guesses: Floats2d | Sequence[Floats2d],
+        truths: Truths | Sequence[Truths],
+        weights: Weights | Sequence[Weights] | None = None,
+    ) -> float:
+        """Return only the value of `__call__`, and keep nothing of what was seen."""
+        return self._call(guesses, truths, weights, True, "logits", learn=False)[1]
+
+    def advance(self) -> None:
+        """Take one step of the schedules, where the loss is called without a component."""
+        self._bound.advance()
+
+    @cached_property
+    def _bound(self) -> Bound:
+        # What Thinc's way of calling a loss needs to remember, made when it is first called.
+        return self.bind(self.names)
+
+    def _call(
+        self,
+        guesses: Floats2d | Sequence[Floats2d],
+        truths: Truths | Sequence[Truths],
+        weights: Weights | Sequence[Weights] | None,
+        exclusive: bool,
+        wrt: Wrt,
+        *,
+        learn: bool,
+    ) -> tuple[Floats2d | list[Floats2d], float]:
         if not isinstance(guesses, (list, tuple)):
-            targets, mask = self._targets(guesses, truths)
-            mask = _combined(mask, weights)
-            value, gradient = self.evaluate(
-                guesses, targets, weights=mask, labels=self.names, activation=activation
-            )
+            batch = self._batch(guesses, truths, weights, exclusive, wrt)
+            batch.check(self.owner)
+            value, gradient = self._bound(batch, learn=learn)
             return gradient, value
         if len(guesses) != len(truths) or (weights is not None and len(weights) != len(guesses)):
             refuse(
@@ -123,61 +209,57 @@ class RegisteredLoss(Loss):
         if not guesses:
             return [], 0.0
         # One loss over all rows of the batch: a ratio per sequence would be a different loss.
-        pairs = [self._targets(g, t) for g, t in zip(guesses, truths, strict=True)]
-        if weights is not None:
-            pairs = [(t, _combined(m, w)) for (t, m), w in zip(pairs, weights, strict=True)]
+        parts = [
+            self._batch(*part, exclusive, wrt)
+            for part in zip(guesses, truths, weights or [None] * len(guesses), strict=True)
+        ]
         xp = get_array_module(guesses[0])
-        value, gradient = self.evaluate(
+        batch = Batch(
             xp.concatenate(guesses),
-            xp.concatenate([target for target, _ in pairs]),
-            weights=xp.concatenate([mask for _, mask in pairs]),
-            labels=self.names,
-            activation=activation,
+            xp.concatenate([part.targets for part in parts]),
+            xp.concatenate([part.weights for part in parts]),
+            exclusive,
+            wrt,
         )
+        batch.check(self.owner)
+        value, gradient = self._bound(batch, learn=learn)
         ends = numpy.cumsum([len(g) for g in guesses])[:-1]
         return xp.split(gradient, ends.tolist()), value
 
-    def get_grad(self, guesses: Any, truths: Any, weights: Any = None) -> Any:
-        """Return only the gradient of `__call__`."""
-        return self(guesses, truths, weights)[0]
-
-    def get_loss(self, guesses: Any, truths: Any, weights: Any = None) -> float:
-        """Return only the value of `__call__`."""
-        return self(guesses, truths, weights)[1]
-
-    def check_labels(self, labels: Labels) -> None:
-        """Refuse settings that name a label that is not among `labels`."""
-
-    @property
-    def needs_label_counts(self) -> bool:
-        """Whether `count_labels` should be called before training."""
-        return False
-
-    def count_labels(self, counts: Mapping[str, float]) -> None:
-        """Take how often each label is gold in the training data."""
-
-    def advance(self) -> None:
-        """Take one step of the schedules, if there are any; called once for each update."""
-
-    def reset(self) -> None:
-        """Forget what was seen in training, if anything is kept; called before training."""
-
-    def _targets(self, guesses: Array, truths: Any) -> tuple[Array, Array]:
+    def _batch(
+        self,
+        guesses: Floats2d,
+        truths: Truths,
+        weights: Weights | None,
+        exclusive: bool,
+        wrt: Wrt,
+    ) -> Batch:
         xp = get_array_module(guesses)
         if guesses.ndim != 2:
             refuse(self.owner, f"guesses must have the shape (n, c), got {guesses.shape}")
         if len(guesses) != len(truths):
             refuse(self.owner, f"got {len(guesses)} rows of guesses, but {len(truths)} truths")
         if not len(guesses):
-            return xp.zeros_like(guesses), xp.ones_like(guesses)
+            return Batch(guesses, xp.zeros_like(guesses), xp.ones_like(guesses), exclusive, wrt)
         self._check_truths(guesses, truths)
         convert = CategoricalCrossentropy(
             names=self.names, missing_value=self.missing_value, neg_prefix=self.neg_prefix
         ).convert_truths
         targets, mask = convert(truths, guesses)
-        return xp.asarray(targets, dtype=guesses.dtype), xp.asarray(mask, dtype=guesses.dtype)
+        mask = xp.asarray(mask, dtype=guesses.dtype)
+        if weights is not None:
+            mask = mask * self._checked(xp.asarray(weights, dtype=mask.dtype), mask)
+        return Batch(guesses, xp.asarray(targets, dtype=guesses.dtype), mask, exclusive, wrt)
 
-    def _check_truths(self, guesses: Array, truths: Any) -> None:
+    def _checked(self, weights: Weights, mask: Floats2d) -> Floats2d:
+        cells = weights[:, None] if weights.ndim == 1 else weights
+        if cells.shape not in (mask.shape, (len(mask), 1)):
+            refuse(self.owner, f"weights have the shape {cells.shape}, guesses {mask.shape}")
+        if not (cells >= 0).all():
+            refuse(self.owner, f"weights must be >= 0, got {float(cells.min())!r}")
+        return cells
+
+    def _check_truths(self, guesses: Floats2d, truths: Truths) -> None:
         n_classes = guesses.shape[1]
         if self.names is not None and len(self.names) != n_classes:
             refuse(self.owner, f"got {len(self.names)} names for {n_classes} columns of guesses")
@@ -213,152 +295,74 @@ class WeightedLoss(RegisteredLoss):
         for label, weight in (self.class_weights or {}).items():
             check_non_negative(self.owner, f"class_weights[{label!r}]", weight)
 
-    def check_labels(self, labels: Labels) -> None:
-        """Refuse settings that name a label that is not among `labels`."""
-        for label in self.class_weights or ():
-            columns(self.owner, "class_weights", label, labels)
+    def bind(
+        self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
+    ) -> Bound:
+        """Look the labels up that the settings name. RAISES: ValueError if there is none such."""
+        return Bound(self, self.weights_of_columns(labels, counts))
 
-    def weights_of_classes(self, probs: Array, labels: Labels | None) -> Array | None:
-        """The array `(c,)` of `class_weights`, or None if there are none."""
+    def weights_of_columns(
+        self, labels: Labels | None, counts: Mapping[str, float] | None
+    ) -> list[float] | None:
+        """The weight of each column; None if no label is named. RAISES: ValueError, see `bind`."""
         if not self.class_weights:
             return None
-        weights = numpy.ones(probs.shape[1], dtype=probs.dtype)
+        found = {
+            label: columns(self.owner, "class_weights", label, labels)
+            for label in self.class_weights
+        }
+        weights = [1.0] * len(labels or ())
         for label, weight in self.class_weights.items():
-            weights[columns(self.owner, "class_weights", label, labels)] = weight
-        return get_array_module(probs).asarray(weights)
+            for column in found[label]:
+                weights[column] = weight
+        return weights
 
 
 @dataclass(kw_only=True)
 class NestedLoss(RegisteredLoss):
-    """A loss that is made of other losses, and passes on to them what it is told."""
+    """A loss that is made of other losses, any registered ones."""
 
-    def children(self) -> Iterable[Any]:
-        """The losses it is made of, any registered ones."""
+    def children(self) -> Iterable[AnyLoss]:
+        """The losses it is made of."""
         raise NotImplementedError
-
-    def _own(self) -> Iterator[RegisteredLoss]:
-        return (loss for loss in self.children() if isinstance(loss, RegisteredLoss))
-
-    def check_labels(self, labels: Labels) -> None:
-        """Pass on to the losses."""
-        for loss in self._own():
-            loss.check_labels(labels)
 
     @property
     def needs_label_counts(self) -> bool:
         """Whether one of the losses needs them."""
-        return any(loss.needs_label_counts for loss in self._own())
-
-    def count_labels(self, counts: Mapping[str, float]) -> None:
-        """Pass on to the losses."""
-        for loss in self._own():
-            loss.count_labels(counts)
-
-    def advance(self) -> None:
-        """Pass on to the losses."""
-        for loss in self._own():
-            loss.advance()
-
-    def reset(self) -> None:
-        """Pass on to the losses."""
-        for loss in self._own():
-            loss.reset()
+        return any(needs_label_counts(loss) for loss in self.children())
 
 
-def evaluate(
-    loss: AnyLoss,
-    probs: Array,
-    targets: Array,
-    *,
-    weights: Array | None = None,
-    labels: Labels | None = None,
-    activation: Activation = "softmax",
-    ce_grad: Array | None = None,
-    check: bool = True,
-) -> tuple[float, Array]:
-    """Value and gradient of any registered loss, ours (see `RegisteredLoss.evaluate`) or not.
+@dataclass(kw_only=True)
+class ForeignLoss(RegisteredLoss):
+    """A loss that is not ours, called as Thinc does.
 
-    Of a loss that is not ours the gradient is multiplied by `weights`, and rows without any weight
-    are kept from it.
+    Its gradient is multiplied by the weights, and rows without any weight are kept from it.
     """
-    if isinstance(loss, RegisteredLoss):
-        return loss.evaluate(
-            probs,
-            targets,
-            weights=weights,
-            labels=labels,
-            activation=activation,
-            ce_grad=ce_grad,
-            check=check,
-        )
-    if weights is None:
-        gradient, value = loss(probs, targets)
+
+    loss: AnyLoss
+
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
+        """Value and gradient, whatever that is taken of."""
+        if batch.weights is None:
+            gradient, value = self.loss(batch.probs, batch.targets)
+            return float(value), gradient
+        rows = batch.weights.max(axis=1) > 0
+        gradient = get_array_module(batch.probs).zeros_like(batch.probs)
+        if not rows.any():
+            return 0.0, gradient
+        gradient[rows], value = self.loss(batch.probs[rows], batch.targets[rows])
+        gradient *= batch.weights
         return float(value), gradient
-    weights = as_cells(weights)
-    rows = weights.max(axis=1) > 0
-    gradient = get_array_module(probs).zeros_like(probs)
-    if not rows.any():
-        return 0.0, gradient
-    gradient[rows], value = loss(probs[rows], targets[rows])
-    gradient *= weights
-    return float(value), gradient
 
 
-def columns(owner: str, setting: str, label: str, labels: Labels | None) -> list[int]:
-    """The columns that answer to `label`. RAISES: ValueError if none does."""
-    if labels is None:
-        refuse(
-            owner, f"{setting} names the label {label!r}, but the names of the columns are unknown"
-        )
-    columns = columns_of(label, labels)
-    if not columns:
-        known = dict.fromkeys(
-            n for own in labels for n in ((own,) if isinstance(own, str) else own)
-        )
-        refuse(
-            owner,
-            f"{setting} names the label {label!r}, which is not among the labels {listed(known)}"
-            f"{nearest(label, known)}",
-        )
-    return columns
+def bind(
+    loss: AnyLoss, labels: Labels | None = None, counts: Mapping[str, float] | None = None
+) -> Bound:
+    """Bind any registered loss, ours (see `RegisteredLoss.bind`) or not."""
+    ours = loss if isinstance(loss, RegisteredLoss) else ForeignLoss(loss=loss)
+    return ours.bind(labels, counts)
 
 
-def columns_of(label: str, labels: Labels) -> list[int]:
-    """The columns that answer to `label`; there may be none."""
-    return [
-        i
-        for i, own in enumerate(labels)
-        if label == own or (label in own and not isinstance(own, str))
-    ]
-
-
-def _combined(mask: Array, weights: Any) -> Array:
-    if weights is None:
-        return mask
-    xp = get_array_module(mask)
-    weights = as_cells(xp.asarray(weights, dtype=mask.dtype))
-    if weights.shape not in (mask.shape, (len(mask), 1)):
-        raise ValueError(f"weights have the shape {weights.shape}, guesses {mask.shape}")
-    if not (weights >= 0).all():
-        raise ValueError(f"weights must be >= 0, got {weights.min()!r}")
-    return mask * weights
-
-
-def _smooth(owner: str, targets: Array, amount: float) -> Array:
-    """Move `amount` of each row of 0 and 1 from its labels to the others, evenly."""
-    xp = get_array_module(targets)
-    if not ((targets == 0) | (targets == 1)).all():
-        refuse(owner, "label_smoothing needs targets that are 0 or 1, but they are soft already")
-    gold = targets.sum(axis=1, keepdims=True)
-    others = targets.shape[1] - gold
-    # Rows without a label, and rows that are all labels, have nothing to move.
-    movable = (gold > 0) & (others > 0)
-    low = amount / xp.maximum(others, 1)
-    smoothed = targets * (1 - amount) + (1 - targets) * low
-    return xp.where(movable, smoothed, targets).astype(targets.dtype)
-
-
-def _outlier(array: Array) -> float:
-    xp = get_array_module(array)
-    wrong = xp.isnan(array) | (array < 0) | (array > 1)
-    return float(array[wrong][0])
+def needs_label_counts(loss: AnyLoss) -> bool:
+    """Whether any registered loss should be given the counts of the labels."""
+    return isinstance(loss, RegisteredLoss) and loss.needs_label_counts

@@ -1,14 +1,16 @@
 """Sums of losses with weights that may change while training."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from thinc.types import Floats2d
 from thinc.util import get_array_module
 
 from .._validation import check_non_negative, is_number, listed, nearest, refuse
-from ..functional import Activation, Array
-from .base import Labels, NestedLoss, evaluate
+from .base import AnyLoss, Bound, NestedLoss, bind
+from .batch import Batch, Labels
 
 
 @dataclass(kw_only=True)
@@ -17,7 +19,8 @@ class Compound(NestedLoss):
 
     losses: the losses by a name of your own; any registered loss, Thinc's own too.
     weights: a number, or a Thinc schedule that moves on by one value with each update, for each
-        name; 1.0 where none is given. A pickled copy keeps the value a schedule has reached.
+        name; 1.0 where none is given. A schedule can be read once: it goes on where it is, however
+        often the loss is bound, and a pickled copy keeps the value that it has reached.
 
     >>> import numpy
     >>> from spacy_dice.losses import CE, DL
@@ -26,6 +29,7 @@ class Compound(NestedLoss):
     0.8487...
     """
 
+    # What resolves a config would check other types than these, and read the schedules for it.
     losses: dict[str, Any]
     weights: dict[str, Any] | None = None
 
@@ -36,8 +40,6 @@ class Compound(NestedLoss):
         for name, loss in self.losses.items():
             if not callable(loss):
                 refuse(self.owner, f"losses[{name!r}] must be a registered loss, got {loss!r}")
-        self._values: dict[str, float] = dict.fromkeys(self.losses, 1.0)
-        self._schedules: dict[str, Iterator[float]] = {}
         for name, weight in (self.weights or {}).items():
             if name not in self.losses:
                 refuse(
@@ -47,57 +49,79 @@ class Compound(NestedLoss):
                 )
             if is_number(weight):
                 check_non_negative(self.owner, f"weights[{name!r}]", weight)
-                self._values[name] = weight
-            elif hasattr(weight, "__iter__") and not isinstance(weight, str):
-                self._schedules[name] = iter(weight)
-            else:
+            elif not hasattr(weight, "__iter__") or isinstance(weight, str):
                 refuse(
                     self.owner,
                     f"weights[{name!r}] must be a number or a schedule, got {weight!r}",
                 )
-        self._next_values()
 
-    def _next_values(self) -> None:
-        for name, schedule in self._schedules.items():
-            # A schedule that ends keeps its last value.
-            self._values[name] = float(next(schedule, self._values[name]))
+    @cached_property
+    def weights_now(self) -> dict[str, "Weight"]:
+        """The weight of each loss, where its schedule is now."""
+        weights = self.weights or {}
+        return {name: Weight(weights.get(name, 1.0)) for name in self.losses}
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Schedules are generators, which cannot be pickled.
-        return {**self.__dict__, "weights": dict(self._values), "_schedules": {}}
-
-    def children(self) -> Iterable[Any]:
+    def children(self) -> Iterable[AnyLoss]:
         """The losses of the sum."""
         return self.losses.values()
 
+    def bind(
+        self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
+    ) -> Bound:
+        """Bind each of the losses."""
+        return BoundSum(
+            self, {name: bind(loss, labels, counts) for name, loss in self.losses.items()}
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Schedules are generators, which cannot be pickled.
+        values = {name: weight.value for name, weight in self.weights_now.items()}
+        return {**self.__dict__, "weights": values}
+
+
+class BoundSum(Bound):
+    """The losses of a `Compound`, bound."""
+
+    loss: Compound
+
+    def __init__(self, loss: Compound, parts: Mapping[str, Bound]) -> None:
+        super().__init__(loss)
+        self.parts = parts
+
+    def evaluate(self, batch: Batch, learn: bool) -> tuple[float, Floats2d]:
+        """The weighted sum of values and of gradients."""
+        total, gradient = 0.0, get_array_module(batch.probs).zeros_like(batch.probs)
+        for name, part in self.parts.items():
+            weight = self.loss.weights_now[name].value
+            value, part_gradient = part(batch, learn=learn)
+            total += weight * value
+            gradient += weight * part_gradient
+        return total, gradient
+
     def advance(self) -> None:
         """Take the next value of each schedule, here and in the losses."""
-        self._next_values()
-        super().advance()
+        for name, part in self.parts.items():
+            self.loss.weights_now[name].advance()
+            part.advance()
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
-        """The weighted sum of values and of gradients."""
-        total, gradient = 0.0, get_array_module(probs).zeros_like(probs)
-        for name, loss in self.losses.items():
-            value, part = evaluate(
-                loss,
-                probs,
-                targets,
-                weights=weights,
-                labels=labels,
-                activation=activation,
-                ce_grad=ce_grad,
-                check=False,
-            )
-            total += self._values[name] * value
-            gradient += self._values[name] * part
-        return total, gradient
+
+class Weight:
+    """A number, or a schedule and how far it has come. Its pickled copy is the number reached."""
+
+    def __init__(self, weight: float | Iterable[float]) -> None:
+        self._rest: Iterator[float] = iter((weight,) if is_number(weight) else weight)  # type: ignore[arg-type]
+        self._value: float | None = None
+
+    @property
+    def value(self) -> float:
+        """The value now; a schedule takes its first step when it is first asked for one."""
+        if self._value is None:
+            self._value = float(next(self._rest, 1.0))
+        return self._value
+
+    def advance(self) -> None:
+        """Take the next value; a schedule that ends keeps its last one."""
+        self._value = float(next(self._rest, self.value))
+
+    def __reduce__(self) -> tuple[type["Weight"], tuple[float]]:
+        return Weight, (self.value,)

@@ -7,16 +7,17 @@ errors have costs that depend on the best F alone: a missed positive 2 - F, a fa
 mean F1 of all labels (taggers).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any
 
+from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
 
 from .._validation import check_fraction, check_non_negative, check_positive, refuse
-from ..functional import Activation, Array, as_cells
-from .base import Labels, NestedLoss, columns_of, evaluate
+from .base import AnyLoss, Bound, NestedLoss, bind
+from .batch import Batch, Labels, columns_of
 from .overlap import DSC
 
 
@@ -35,79 +36,72 @@ class CostLoss(NestedLoss):
     loss: Any = None
     horizon: float = 2500.0
 
-    def default(self) -> Any:
+    def default(self) -> AnyLoss:
         """The loss that is weighted if none is given."""
         raise NotImplementedError
 
     def validate(self) -> None:
-        """Refuse what is no loss, and a horizon that is none."""
+        """Refuse what is no loss, and a horizon that is not positive."""
         if self.loss is None:
             self.loss = self.default()
         if not callable(self.loss):
             refuse(self.owner, f"loss must be a registered loss, got {self.loss!r}")
         check_positive(self.owner, "horizon", self.horizon)
-        self.reset()
 
-    def reset(self) -> None:
-        """Forget the counts."""
-        self._counts: Array | None = None
-        super().reset()
-
-    def children(self) -> list[Any]:
+    def children(self) -> Iterable[AnyLoss]:
         """The loss that is weighted."""
         return [self.loss]
 
-    def costs(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        of_rows: bool,
-    ) -> Array | None:
-        """What the cells, `(n, c)`, or rows, `(n, 1)`, are to count; None if all do the same.
+    def negative_columns(self, labels: Labels | None) -> list[int]:
+        """The columns whose rows are negative, if there are any."""
+        return []
 
-        weights: of cells or rows, at least two-dimensional.
-        of_rows: whether the labels of a row exclude each other.
-        """
+    def count(self, batch: Batch, negative: list[int]) -> Floats1d | Floats2d | None:
+        """What is kept of a batch; None if it is not to be weighted."""
         raise NotImplementedError
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
-        """The loss with the costs of the counts so far, these rows included."""
-        cells = None if weights is None else as_cells(weights)
-        of_rows = activation in ("softmax", "softmax_probs")
-        costs = self.costs(probs, targets, weights=cells, labels=labels, of_rows=of_rows)
-        if costs is None or cells is None:
-            costs = cells if costs is None else costs
-        else:
-            costs = costs * cells
-        return evaluate(
-            self.loss,
-            probs,
-            targets,
-            weights=costs,
-            labels=labels,
-            activation=activation,
-            ce_grad=ce_grad,
-            check=False,
-        )
+    def costs(self, batch: Batch, counts: Floats1d | Floats2d, negative: list[int]) -> Floats2d:
+        """What cells, `(n, c)`, or rows, `(n, 1)`, are to count, for the counts that are kept."""
+        raise NotImplementedError
 
-    def _count(self, counts: Array, rows: int) -> Array:
-        """Add counts of so many rows to what is left of those before."""
-        if self._counts is not None and self._counts.shape == counts.shape:
-            counts += exp(-rows / self.horizon) * self._counts
-        self._counts = counts
-        return counts
+    def bind(
+        self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
+    ) -> "BoundCost":
+        """Bind the loss that is weighted; nothing has been counted yet."""
+        return BoundCost(self, bind(self.loss, labels, counts), self.negative_columns(labels))
+
+
+class BoundCost(Bound):
+    """A `CostLoss` with its counts.
+
+    inner: the loss that is weighted.
+    counts: of the rows seen so far; None before the first.
+    """
+
+    loss: CostLoss
+
+    def __init__(self, loss: CostLoss, inner: Bound, negative: list[int]) -> None:
+        super().__init__(loss)
+        self.inner, self.negative = inner, negative
+        self.counts: Floats1d | Floats2d | None = None
+
+    def evaluate(self, batch: Batch, learn: bool) -> tuple[float, Floats2d]:
+        """The loss with the costs of the counts so far, these rows included."""
+        counts = self.loss.count(batch, self.negative)
+        if counts is None:
+            return self.inner(batch, learn=learn)
+        if self.counts is not None and self.counts.shape == counts.shape:
+            counts += exp(-len(batch.probs) / self.loss.horizon) * self.counts
+        if learn:
+            self.counts = counts
+        costs = self.loss.costs(batch, counts, self.negative)
+        if batch.weights is not None:
+            costs = costs * batch.weights
+        return self.inner(batch._replace(weights=costs), learn=learn)
+
+    def advance(self) -> None:
+        """Pass on to the loss that is weighted."""
+        self.inner.advance()
 
 
 @dataclass(kw_only=True)
@@ -144,7 +138,7 @@ class F1(CostLoss):
     beta: float = 1.0
     floor: float = 0.05
 
-    def default(self) -> Any:
+    def default(self) -> AnyLoss:
         """See the class."""
         return DSC(ce_weight=0.3)
 
@@ -155,45 +149,38 @@ class F1(CostLoss):
             refuse(self.owner, f"negatives must be a list of labels, got {self.negatives!r}")
         check_positive(self.owner, "beta", self.beta)
         check_fraction(self.owner, "floor", self.floor)
-        self._of_labels: tuple[Any, list[int]] | None = None
 
-    def costs(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        of_rows: bool,
-    ) -> Array | None:
-        """1, and the weight for negatives."""
-        negative = self._columns(labels)
-        if of_rows and not negative:
+    def negative_columns(self, labels: Labels | None) -> list[int]:
+        """The columns of `negatives`; there may be none."""
+        return sorted({i for name in self.negatives for i in columns_of(name, labels or ())})
+
+    def count(self, batch: Batch, negative: list[int]) -> Floats1d | None:
+        """Over all labels but the negatives, tp, what is predicted and what is gold."""
+        if not batch.exclusive:
+            return _soft_counts(batch).sum(axis=1)
+        if not negative:
             return None
-        weight = self._weight(probs, targets, weights, negative if of_rows else [])
-        share = targets[:, negative].sum(axis=1, keepdims=True) if of_rows else 1 - targets
+        counts = _soft_counts(batch)
+        return counts.sum(axis=1) - counts[:, negative].sum(axis=1)
+
+    def costs(self, batch: Batch, counts: Floats1d, negative: list[int]) -> Floats2d:
+        """1, and the weight for negatives."""
+        weight = self.weight(counts)
+        if batch.exclusive:
+            share = batch.targets[:, negative].sum(axis=1, keepdims=True)
+        else:
+            share = 1 - batch.targets
         return 1 - share * (1 - weight)
 
-    def _weight(
-        self, probs: Array, targets: Array, cells: Array | None, negative: list[int]
-    ) -> Array:
+    def weight(self, counts: Floats1d) -> Floats1d:
         """The weight of negatives, an array without dimensions: it stays where the others are."""
-        xp = get_array_module(probs)
-        counts = _soft_counts(probs, targets, cells)
-        counts = self._count(counts.sum(axis=1) - counts[:, negative].sum(axis=1), len(probs))
+        xp = get_array_module(counts)
         tp, guessed, gold = counts
         square = self.beta**2
         reached = (
             (1 + square) * tp / xp.maximum(square * gold + guessed, xp.finfo(counts.dtype).tiny)
         )
         return xp.maximum(reached / (1 + square - reached), self.floor)
-
-    def _columns(self, labels: Labels | None) -> list[int]:
-        # The labels are the same object all through an update.
-        if self._of_labels is None or self._of_labels[0] is not labels:
-            found = [i for name in self.negatives for i in columns_of(name, labels or ())]
-            self._of_labels = labels, sorted(set(found))
-        return self._of_labels[1]
 
 
 @dataclass(kw_only=True)
@@ -223,7 +210,7 @@ class MacroF1(CostLoss):
 
     power: float = 0.25
 
-    def default(self) -> Any:
+    def default(self) -> AnyLoss:
         """See the class."""
         return DSC(ce_weight=1.0)
 
@@ -232,31 +219,28 @@ class MacroF1(CostLoss):
         super().validate()
         check_non_negative(self.owner, "power", self.power)
 
-    def costs(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        of_rows: bool,
-    ) -> Array | None:
+    def count(self, batch: Batch, negative: list[int]) -> Floats2d:
+        """Of each label, tp, what is predicted and what is gold: `(3, c)`."""
+        return _soft_counts(batch)
+
+    def costs(self, batch: Batch, counts: Floats2d, negative: list[int]) -> Floats2d:
         """The weights of the labels, for each row that of its gold label."""
-        xp = get_array_module(probs)
-        tp, guessed, gold = self._count(_soft_counts(probs, targets, weights), len(probs))
+        xp = get_array_module(counts)
+        tp, guessed, gold = counts
         # A label that was never seen counts as if seen once.
         support = xp.maximum(guessed + gold, 1)
         of_labels = ((2 - 2 * tp / support) / support) ** self.power
         seen = (gold * of_labels).sum()
         of_labels *= xp.where(seen > 0, gold.sum() / xp.maximum(seen, 1e-12), 1)
-        if not of_rows:
-            return xp.broadcast_to(of_labels, probs.shape)
+        if not batch.exclusive:
+            return xp.broadcast_to(of_labels, batch.probs.shape)
         # Rows without gold, as they are of a label that is only known to be wrong, have weight 1.
-        return 1 + targets @ (of_labels - 1)[:, None]
+        return 1 + batch.targets @ (of_labels - 1)[:, None]
 
 
-def _soft_counts(probs: Array, targets: Array, cells: Array | None) -> Array:
+def _soft_counts(batch: Batch) -> Floats2d:
     """Of each label, tp, what is predicted and what is gold: `(3, c)`."""
+    probs, targets, weights = batch.probs, batch.targets, batch.weights
     xp = get_array_module(probs)
-    guesses, golds = (probs, targets) if cells is None else (probs * cells, targets * cells)
+    guesses, golds = (probs, targets) if weights is None else (probs * weights, targets * weights)
     return xp.stack([(guesses * targets).sum(axis=0), guesses.sum(axis=0), golds.sum(axis=0)])

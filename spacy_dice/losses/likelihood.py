@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
+from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
 
 from .. import functional
 from .._validation import check_non_negative, is_number, refuse
-from ..functional import Activation, Array
-from .base import Labels, RegisteredLoss, WeightedLoss
+from .base import RegisteredLoss, WeightedLoss
+from .batch import Batch, Labels, main_names
 
 
 @dataclass(kw_only=True)
@@ -22,21 +22,9 @@ class CE(RegisteredLoss):
     (array([[ 0.25, -0.25]], dtype=float32), 0.2876...)
     """
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.cross_entropy`."""
-        if ce_grad is None:
-            return functional.cross_entropy(probs, targets, weights=weights, activation=activation)
-        value = functional.log_loss(probs, targets, weights=weights)
-        return value, ce_grad if weights is None else ce_grad * functional.as_cells(weights)
+        return cross_entropy(batch)
 
 
 @dataclass(kw_only=True)
@@ -61,43 +49,29 @@ class WCE(WeightedLoss):
         super().validate()
         if not is_number(self.K) or self.K < 1:
             refuse(self.owner, f"K must be >= 1, got {self.K!r}")
-        self._counts: dict[str, float] | None = None
 
     @property
     def needs_label_counts(self) -> bool:
         """True if there are no `class_weights`."""
         return not self.class_weights
 
-    def count_labels(self, counts: Mapping[str, float]) -> None:
-        """Take how often each label is gold in the training data."""
-        self._counts = dict(counts)
+    def weights_of_columns(
+        self, labels: Labels | None, counts: Mapping[str, float] | None
+    ) -> list[float] | None:
+        """`class_weights`, or those of the counts; None where nobody has counted."""
+        if self.class_weights or counts is None or labels is None:
+            return super().weights_of_columns(labels, counts)
+        found = numpy.array([counts.get(name, 0) for name in main_names(labels)], dtype="float64")
+        return self.weights_of_counts(found).tolist()
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.cross_entropy`."""
-        class_weights = self.weights_of_classes(probs, labels)
-        if class_weights is None:
-            if self._counts is None or labels is None:
-                counts = targets if weights is None else targets * functional.as_cells(weights)
-                counts = counts.sum(axis=0)
-            else:
-                names = [label if isinstance(label, str) else label[0] for label in labels]
-                counts = numpy.array([self._counts.get(n, 0) for n in names], dtype=probs.dtype)
-                counts = get_array_module(probs).asarray(counts)
-            class_weights = self.weights_of_counts(counts)
-        return functional.cross_entropy(
-            probs, targets, weights=weights, class_weights=class_weights, activation=activation
-        )
+        if batch.class_weights is None:
+            seen = batch.targets if batch.weights is None else batch.targets * batch.weights
+            batch = batch._replace(class_weights=self.weights_of_counts(seen.sum(axis=0)))
+        return functional.cross_entropy(batch.probs, batch.targets, **batch.settings)
 
-    def weights_of_counts(self, counts: Array) -> Array:
+    def weights_of_counts(self, counts: Floats1d) -> Floats1d:
         """``log10((n - n_c)/n_c + K)``; a class that never occurs is counted once."""
         xp = get_array_module(counts)
         seen = xp.maximum(counts, 1)
@@ -112,28 +86,13 @@ class SE(WeightedLoss):
     whose output is logistic train bit-identical weights to spaCy's own.
 
     >>> import numpy
-    >>> SE()(numpy.array([[0.25, 0.75]], dtype="f"), [1], activation="identity")
+    >>> SE()(numpy.array([[0.25, 0.75]], dtype="f"), [1], wrt="probs")
     (array([[ 0.25, -0.25]], dtype=float32), 0.0625)
     """
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.squared_error`."""
-        return functional.squared_error(
-            probs,
-            targets,
-            weights=weights,
-            class_weights=self.weights_of_classes(probs, labels),
-            activation=activation,
-        )
+        return functional.squared_error(batch.probs, batch.targets, **batch.settings)
 
 
 @dataclass(kw_only=True)
@@ -151,40 +110,15 @@ class MixedLoss(WeightedLoss):
         super().validate()
         check_non_negative(self.owner, "ce_weight", self.ce_weight)
 
-    def bare(
-        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
-    ) -> tuple[float, Array]:
-        """The loss without cross entropy; `settings` are `class_weights` and `activation`."""
+    def bare(self, batch: Batch) -> tuple[float, Floats2d]:
+        """The loss without cross entropy."""
         raise NotImplementedError
 
-    def objective(
-        self,
-        probs: Array,
-        targets: Array,
-        *,
-        weights: Array | None,
-        labels: Labels | None,
-        activation: Activation,
-        ce_grad: Array | None,
-    ) -> tuple[float, Array]:
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """``bare + ce_weight * CE``."""
-        value, gradient = self.bare(
-            probs,
-            targets,
-            weights=weights,
-            class_weights=self.weights_of_classes(probs, labels),
-            activation=activation,
-        )
+        value, gradient = self.bare(batch)
         if self.ce_weight:
-            ce, ce_gradient = CE.objective(
-                self,
-                probs,
-                targets,
-                weights=weights,
-                labels=labels,
-                activation=activation,
-                ce_grad=ce_grad,
-            )
+            ce, ce_gradient = cross_entropy(batch)
             value += self.ce_weight * ce
             gradient += ce_gradient if self.ce_weight == 1 else self.ce_weight * ce_gradient
         return value, gradient
@@ -211,8 +145,21 @@ class FL(MixedLoss):
         super().validate()
         check_non_negative(self.owner, "focus", self.focus)
 
-    def bare(
-        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
-    ) -> tuple[float, Array]:
+    def bare(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.focal`."""
-        return functional.focal(probs, targets, focus=self.focus, weights=weights, **settings)
+        return functional.focal(batch.probs, batch.targets, focus=self.focus, **batch.settings)
+
+
+def cross_entropy(batch: Batch) -> tuple[float, Floats2d]:
+    """Cross entropy without weights of classes; its gradient is the stock one where it is known."""
+    stock = batch.stock_gradient
+    if stock is None:
+        return functional.cross_entropy(
+            batch.probs,
+            batch.targets,
+            weights=batch.weights,
+            exclusive=batch.exclusive,
+            wrt=batch.wrt,
+        )
+    value = functional.log_loss(batch.probs, batch.targets, weights=batch.weights)
+    return value, stock if batch.weights is None else stock * batch.weights

@@ -1,15 +1,13 @@
 """The Dice family: Dice, Tversky and self-adjusting Dice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from thinc.util import get_array_module
+from thinc.types import Floats2d
 
 from .. import functional
 from .._validation import check_choice, check_non_negative, refuse
-from ..functional import Array
-from .base import Labels, columns
+from .batch import Batch, Labels, columns
 from .likelihood import MixedLoss
 
 
@@ -35,21 +33,16 @@ class OverlapLoss(MixedLoss):
         if isinstance(self.exclude, str):
             refuse(self.owner, f"exclude must be a list of labels, got {self.exclude!r}")
 
-    def check_labels(self, labels: Labels) -> None:
-        """Refuse settings that name a label that is not among `labels`."""
-        super().check_labels(labels)
-        for label in self.exclude:
-            columns(self.owner, "exclude", label, labels)
-
-    def weights_of_classes(self, probs: Array, labels: Labels | None) -> Array | None:
+    def weights_of_columns(
+        self, labels: Labels | None, counts: Mapping[str, float] | None
+    ) -> list[float] | None:
         """`class_weights`, with 0 for the labels in `exclude`."""
-        weights = super().weights_of_classes(probs, labels)
-        if not self.exclude:
-            return weights
-        if weights is None:
-            weights = get_array_module(probs).ones(probs.shape[1], dtype=probs.dtype)
+        weights = super().weights_of_columns(labels, counts)
         for label in self.exclude:
-            weights[columns(self.owner, "exclude", label, labels)] = 0
+            found = columns(self.owner, "exclude", label, labels)
+            weights = weights or [1.0] * len(labels or ())
+            for column in found:
+                weights[column] = 0.0
         return weights
 
 
@@ -62,17 +55,14 @@ class DL(OverlapLoss):
     0.3111...
     """
 
-    def bare(
-        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
-    ) -> tuple[float, Array]:
+    def bare(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.dice`."""
         return functional.dice(
-            probs,
-            targets,
+            batch.probs,
+            batch.targets,
             smooth=self.smooth,
             reduction=self.reduction,  # type: ignore[arg-type]
-            weights=weights,
-            **settings,
+            **batch.settings,
         )
 
 
@@ -97,19 +87,16 @@ class TL(OverlapLoss):
         check_non_negative(self.owner, "alpha", self.alpha)
         check_non_negative(self.owner, "beta", self.beta)
 
-    def bare(
-        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
-    ) -> tuple[float, Array]:
+    def bare(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.tversky`."""
         return functional.tversky(
-            probs,
-            targets,
+            batch.probs,
+            batch.targets,
             alpha=self.alpha,
             beta=self.beta,
             smooth=self.smooth,
             reduction=self.reduction,  # type: ignore[arg-type]
-            weights=weights,
-            **settings,
+            **batch.settings,
         )
 
 
@@ -140,17 +127,14 @@ class DSC(OverlapLoss):
         super().validate()
         check_non_negative(self.owner, "alpha", self.alpha)
 
-    def bare(
-        self, probs: Array, targets: Array, *, weights: Array | None, **settings: Any
-    ) -> tuple[float, Array]:
+    def bare(self, batch: Batch) -> tuple[float, Floats2d]:
         """See `functional.self_adjusting_dice`."""
         return functional.self_adjusting_dice(
-            probs,
-            targets,
+            batch.probs,
+            batch.targets,
             alpha=self.alpha,
             smooth=self.smooth,
             detach_weight=self.detach_weight,
             reduction=self.reduction,  # type: ignore[arg-type]
-            weights=weights,
-            **settings,
+            **batch.settings,
         )

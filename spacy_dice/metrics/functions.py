@@ -337,7 +337,7 @@ def _mean_loss(
     blocks = [cells.whole()] if settings["reduction"] == "batch" else cells.blocks()
     total, n_rows = 0.0, 0.0
     for targets, probs, weights in blocks:
-        total += loss(probs, targets, weights=weights, activation="identity", **settings)[0]
+        total += loss(probs, targets, weights=weights, exclusive=False, **settings)[0]
         n_rows += weights.sum()
     return float(total / n_rows if normalize else total)
 

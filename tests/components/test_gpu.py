@@ -13,8 +13,8 @@ from spacy.util import registry
 from thinc.api import Adam, NumpyOps, fix_random_seed, get_current_ops, require_gpu, set_current_ops
 from thinc.compat import cupy, has_cupy, has_cupy_gpu
 
-from spacy_dice.functional import ACTIVATIONS
-from spacy_dice.losses import CE, DSC, Compound
+from spacy_dice.functional import WRT
+from spacy_dice.losses import CE, DSC, Batch, Compound
 
 REASON = "no CUDA device" if has_cupy else "CuPy is not installed"
 pytestmark = [
@@ -64,34 +64,35 @@ def make(name, settings):
         return None
 
 
-def arrays(activation, n, dtype):
+def arrays(exclusive, n, dtype):
     """Probabilities, targets and weights of `n` rows with three classes."""
     rng = numpy.random.default_rng(n)
     scores = rng.normal(scale=3.0, size=(n, 3))
     probs = 1 / (1 + numpy.exp(-scores))
     targets = (rng.random((n, 3)) < 0.3).astype(dtype)
-    if activation.startswith("softmax"):
+    if exclusive:
         probs = numpy.exp(scores) / numpy.exp(scores).sum(axis=1, keepdims=True)
         targets = numpy.eye(3, dtype=dtype)[rng.integers(3, size=n)]
-    return probs.astype(dtype), targets, rng.choice([0.0, 0.5, 1.0], size=n).astype(dtype)
+    return probs.astype(dtype), targets, rng.choice([0.0, 0.5, 1.0], size=(n, 1)).astype(dtype)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("wrt", WRT)
+@pytest.mark.parametrize("exclusive", [True, False])
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_are_the_same(name, activation, settings, gpu, device_only):
+def test_losses_are_the_same(name, exclusive, wrt, settings, gpu, device_only):
     # The largest is beyond what the kernel of the Dice family takes for small.
     for n in (1, 7, 9000):
         for weighted in (False, True):
-            losses = [make(name, settings) for _ in range(2)]
-            if losses[0] is None:
+            loss = make(name, settings)
+            if loss is None:
                 pytest.skip("has no such settings")
-            probs, targets, row_weights = arrays(activation, n, "float64")
+            probs, targets, row_weights = arrays(exclusive, n, "float64")
             row_weights = row_weights if weighted else None
-            labels = {"labels": ["A", "B", "C"], "activation": activation}
-            value, gradient = losses[0].evaluate(probs, targets, weights=row_weights, **labels)
+            labels = ["A", "B", "C"]
+            value, gradient = loss.bind(labels)(Batch(probs, targets, row_weights, exclusive, wrt))
             there = [None if a is None else cupy.asarray(a) for a in (probs, targets, row_weights)]
-            other, on_device = losses[1].evaluate(there[0], there[1], weights=there[2], **labels)
+            other, on_device = loss.bind(labels)(Batch(*there, exclusive, wrt))
             assert isinstance(on_device, cupy.ndarray)
             assert on_device.dtype == gradient.dtype
             assert isinstance(other, float)

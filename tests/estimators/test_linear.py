@@ -59,7 +59,7 @@ def objective(kind, loss, reduction="batch", container=numpy.asarray, seed=0):
         container(X),
         targets.astype(float),
         rng.uniform(0, 2, (30, 3) if cells else 30),
-        activation="softmax" if kind == "multiclass" else "sigmoid",
+        exclusive=kind == "multiclass",
         terms=[(function, 1.0, settings), (LOSSES["ce"][0], 0.25, {})],
         center=rng.normal(size=shape),
         precision=rng.uniform(0, 1, shape),

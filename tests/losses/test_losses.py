@@ -1,7 +1,7 @@
 """Thinc's contract, the registry, truths in all their forms, and what is refused."""
 
 import pickle
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy
 import pytest
@@ -21,10 +21,11 @@ from spacy_dice.losses import (
     SE,
     TL,
     WCE,
+    Batch,
     Compound,
     MacroF1,
     RegisteredLoss,
-    evaluate,
+    bind,
 )
 
 NAMES = ["O", "PER", "LOC"]
@@ -227,15 +228,11 @@ def test_class_weights_and_exclude_name_labels():
 
 
 def test_columns_answer_to_other_names_too():
-    loss = WCE(class_weights={"PER": 2.0})
     labels = [("B-PER", "PER"), ("L-PER", "PER"), ("O",)]
-    weights = loss.weights_of_classes(guesses(), labels)
-    assert_array_equal(weights, [2, 2, 1])
-    assert_array_equal(
-        WCE(class_weights={"O": 2.0}).weights_of_classes(guesses(), labels), [1, 1, 2]
-    )
+    assert WCE(class_weights={"PER": 2.0}).bind(labels).class_weights == [2, 2, 1]
+    assert WCE(class_weights={"O": 2.0}).bind(labels).class_weights == [1, 1, 2]
     with pytest.raises(ValueError, match=r"'PRE', which is not among the labels .*mean 'PER'"):
-        WCE(class_weights={"PRE": 2.0}).check_labels(labels)
+        WCE(class_weights={"PRE": 2.0}).bind(labels)
 
 
 def test_wce_weights_are_the_papers():
@@ -243,13 +240,13 @@ def test_wce_weights_are_the_papers():
     counts = numpy.array([90.0, 10.0, 0.0])
     expected = numpy.log10([10 / 90 + 1, 90 / 10 + 1, 99 / 1 + 1])
     assert_allclose(loss.weights_of_counts(counts), expected)
+    assert_allclose(loss.bind(NAMES, {"O": 90, "PER": 10}).class_weights, expected)
     p, truths = guesses(), [0, 0, 0, 0, 1, 1]
+    batch = Batch(p, numpy.eye(3, dtype="f")[truths])
     by_batch = loss.get_loss(p, truths)
-    loss.count_labels({"O": 4, "PER": 2})
-    loss.names = NAMES
-    assert loss.get_loss(p, truths) == pytest.approx(by_batch)
-    loss.count_labels({"O": 2, "PER": 4})
-    assert loss.get_loss(p, truths) != pytest.approx(by_batch)
+    assert loss.bind(NAMES, {"O": 4, "PER": 2})(batch)[0] == pytest.approx(by_batch)
+    assert loss.bind(NAMES, {"O": 2, "PER": 4})(batch)[0] != pytest.approx(by_batch)
+    assert loss.bind(NAMES)(batch)[0] == pytest.approx(by_batch)
 
 
 def test_compound_sums_any_registered_losses():
@@ -311,14 +308,33 @@ def test_compound_keeps_the_last_value_of_a_schedule_that_ends():
     assert loss.get_loss(p, truths) == pytest.approx(expected)
 
 
+def test_nothing_moves_before_training():
+    """Neither construction nor binding takes a step of a schedule; each update takes one."""
+    steps = iter([1.0, 0.5, 0.25])
+    loss = Compound(losses={"ce": CE()}, weights={"ce": steps})
+    loss.bind(NAMES)
+    bound = loss.bind(NAMES)
+    batch = Batch(guesses(), numpy.eye(3, dtype="f")[[0, 1, 2, 0, 1, 1]])
+    value = CE().bind()(batch)[0]
+    assert bound(batch)[0] == pytest.approx(value)
+    bound.advance()
+    assert bound(batch)[0] == pytest.approx(value / 2)
+    # Bound again, as when a label is added, it goes on where it is.
+    again = loss.bind([*NAMES, "NEW"])
+    assert again(batch)[0] == pytest.approx(value / 2)
+    copy = pickle.loads(pickle.dumps(again))
+    assert copy(batch)[0] == pytest.approx(value / 2)
+    assert next(steps) == 0.25
+
+
 def test_compound_passes_labels_and_counts_on():
-    inner = WCE()
-    loss = Compound(losses={"a": Compound(losses={"b": inner}), "c": DSC(exclude=["NIL"])})
+    loss = Compound(losses={"a": Compound(losses={"b": WCE()}), "c": DSC(exclude=["NIL"])})
     assert loss.needs_label_counts
-    loss.count_labels({"O": 3})
-    assert inner._counts == {"O": 3}
     with pytest.raises(ValueError, match="exclude names the label 'NIL'"):
-        loss.check_labels(NAMES)
+        loss.bind(NAMES)
+    counts = {"O": 3}
+    inner = loss.bind([*NAMES, "NIL"], counts).parts["a"].parts["b"]
+    assert inner.class_weights == WCE().bind([*NAMES, "NIL"], counts).class_weights
 
 
 def test_foreign_losses_never_see_masked_rows():
@@ -328,12 +344,37 @@ def test_foreign_losses_never_see_masked_rows():
             return p - y, float(len(p))
 
     p, y = guesses(2), numpy.eye(3, dtype="f")[[0, 1]]
-    value, gradient = evaluate(Foreign(), p, y, weights=numpy.array([0.5, 0.0], dtype="f"))
+    foreign = bind(Foreign())
+    value, gradient = foreign(Batch(p, y, numpy.array([[0.5], [0.0]], dtype="f")))
     assert value == 1.0
     assert_allclose(gradient, [(p - y)[0] * 0.5, [0, 0, 0]])
-    value, gradient = evaluate(Foreign(), p, y, weights=numpy.zeros(2, dtype="f"))
+    value, gradient = foreign(Batch(p, y, numpy.zeros((2, 1), dtype="f")))
     assert value == 0.0
     assert not gradient.any()
+
+
+@dataclass(kw_only=True)
+class Margin(RegisteredLoss):
+    """A loss as somebody else would write one: half the squared error beyond a margin."""
+
+    margin: float = 0.1
+
+    def evaluate(self, batch):
+        error = batch.probs - batch.targets
+        error = error * (abs(error) > self.margin)
+        if batch.weights is not None:
+            error = error * batch.weights
+        return float((error**2).sum() / 2), error
+
+
+def test_a_loss_of_ones_own():
+    p, truths = guesses(), [0, 1, 2, 0, 1, 1]
+    gradient, value = Margin(margin=0.0)(p, truths)
+    assert_allclose(gradient, p - numpy.eye(3)[truths], atol=1e-7)
+    assert value > Margin(margin=0.5).get_loss(p, truths) > 0
+    assert not Margin(missing_value=0).get_grad(p, truths)[[0, 3]].any()
+    nested = F1(loss=Compound(losses={"margin": Margin()}), names=NAMES)
+    assert pickle.loads(pickle.dumps(nested)).get_loss(p, truths) == nested.get_loss(p, truths)
 
 
 @all_losses
@@ -342,7 +383,7 @@ def test_pickled_losses_are_the_same(cls):
     assert pickle.loads(pickle.dumps(cls())).get_loss(p, truths) == cls().get_loss(p, truths)
 
 
-def test_base_class_has_no_objective():
+def test_base_class_has_no_formula():
     with pytest.raises(NotImplementedError):
         RegisteredLoss()(guesses(), [0] * 6)
 

@@ -281,7 +281,7 @@ def test_losses_are_those_of_the_functional_core(metric, loss, kwargs, reduction
     mean = metric(y, probs, sample_weight=w, reduction=reduction, **kwargs)
     assert mean == pytest.approx(value / w.sum(), rel=1e-12)
     p = probs[:, 1]
-    value = loss(p[:, None], targets[:, 1:2], activation="sigmoid", reduction=reduction, **kwargs)
+    value = loss(p[:, None], targets[:, 1:2], exclusive=False, reduction=reduction, **kwargs)
     assert metric(y == 1, p, reduction=reduction, **kwargs) == pytest.approx(value[0] / len(y))
     indicator = sparse.csr_array(targets)
     assert metric(indicator, probs, reduction=reduction, **kwargs) == pytest.approx(

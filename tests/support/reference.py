@@ -69,16 +69,16 @@ def naive_value(
 
 
 def torch_loss(
-    name, logits, targets, *, activation, reduction="example", weights, class_weights, **k
+    name, logits, targets, *, exclusive, reduction="example", weights, class_weights, **k
 ):
     """The loss as a differentiable function of the logits, in float64."""
     torch = pytest.importorskip("torch")
-    p = torch.softmax(logits, 1) if activation == "softmax" else torch.sigmoid(logits)
+    p = torch.softmax(logits, 1) if exclusive else torch.sigmoid(logits)
     y = targets
     if name in ("cross_entropy", "focal"):
         focus = k.get("focus", 0.0)
         cells = -class_weights * y * (1 - p) ** focus * torch.log(p)
-        if activation != "softmax":
+        if not exclusive:
             cells = cells - (1 - y) * p**focus * torch.log1p(-p)
         return (cells * weights).sum()
     if name == "squared_error":
@@ -109,5 +109,5 @@ def autograd(name, logits, targets, **k):
     z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
     loss = torch_loss(name, z, torch.tensor(targets), **k)
     loss.backward()
-    p = torch.softmax(z, 1) if k["activation"] == "softmax" else torch.sigmoid(z)
+    p = torch.softmax(z, 1) if k["exclusive"] else torch.sigmoid(z)
     return loss.item(), z.grad.numpy(), p.detach().numpy()
