@@ -115,10 +115,12 @@ class ProbedTokenLoss(ProbedLoss):
         """The scores of all rows as one array, and the function that gives such an array back."""
         if not len(scores):
             return self.model.ops.alloc2f(0, len(self.loss_labels)), lambda flat: []
-        xp = get_array_module(scores[0])
-        ends = list(accumulate(map(len, scores)))
-        documents = [slice(*ends_of) for ends_of in zip([0, *ends], ends, strict=False)]
-        return xp.concatenate(scores), lambda flat: [flat[document] for document in documents]
+
+        def restore(flat: Floats2d) -> list[Floats2d]:
+            ends = list(accumulate(map(len, scores)))
+            return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+        return get_array_module(scores[0]).concatenate(scores), restore
 
     def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of any value for `examples`, in the form of the model's."""

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import dataclass
 from functools import cache
 from inspect import signature
 
@@ -27,13 +28,13 @@ from pipelines import (
 )
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import get_arg_names
+from spacy.util import get_arg_names, registry
 from thinc.api import Adam
 
 from spacy_dice.components import COMPONENTS
 from spacy_dice.components.probed import LOGISTIC, PROBE, SOFTMAX, layer_of, targets_of_probe
 from spacy_dice.components.transition import softmax, targets_of_gradient
-from spacy_dice.losses import DSC, WCE
+from spacy_dice.losses import DSC, WCE, RegisteredLoss
 
 factories = pytest.mark.parametrize("factory", FACTORIES)
 TEXTS = [text for text, *_ in SENTENCES]
@@ -401,6 +402,64 @@ def test_a_loss_that_is_not_ours():
     ours = pipeline("tagger", "dice.CE.v1")
     train(ours, data=complete)
     assert weights(nlp) == weights(ours)
+
+
+@registry.losses("spacy_dice_tests.Margin.v1")
+@dataclass(kw_only=True)
+class Margin(RegisteredLoss):
+    """A loss as a user would write one: half the squared error beyond a margin."""
+
+    margin: float = 0.0
+
+    def evaluate(self, batch):
+        error = batch.probs - batch.targets
+        error = error * (abs(error) > self.margin)
+        if batch.weights is not None:
+            error = error * batch.weights
+        return float((error**2).sum() / 2), error
+
+
+@factories
+def test_a_loss_of_ones_own(factory):
+    """Found by name; without a margin its gradient is that of the stock loss."""
+    stock = pipeline(factory, stock=True)
+    ours, wide = (pipeline(factory, {**OWN, "margin": margin}) for margin in (0.0, 0.6))
+    for nlp in (stock, ours, wide):
+        train(nlp, updates=2)
+    for (*where, expected), (*_, got) in zip(
+        weights(stock)[factory], weights(ours)[factory], strict=True
+    ):
+        expected, got = (numpy.frombuffer(w, dtype="f") for w in (expected, got))
+        numpy.testing.assert_allclose(got, expected, atol=0.02, err_msg=str(where))
+    assert weights(wide) != weights(ours)
+
+
+OWN = {"@losses": "spacy_dice_tests.Margin.v1"}
+
+
+class NotFinite:
+    """A loss whose value or gradient is not a number."""
+
+    def __init__(self, value, gradient):
+        self.value, self.gradient = value, gradient
+
+    def __call__(self, guesses, truths):
+        gradient = guesses - truths
+        gradient[0, 0] = self.gradient
+        return gradient, self.value
+
+
+@factories
+@pytest.mark.parametrize(("value", "gradient"), [(numpy.nan, 0.0), (1.0, -numpy.inf)])
+def test_a_loss_that_is_not_finite(factory, value, gradient):
+    nlp = pipeline(factory)
+    train(nlp, updates=2)
+    nlp.get_pipe(factory).set_loss(NotFinite(value, gradient))
+    before = weights(nlp)
+    data = complete(nlp.vocab)
+    with pytest.raises(ValueError, match=rf"components\.{factory}\.loss.*update 3 .*NotFinite"):
+        nlp.update(data, sgd=Adam(0.1))
+    assert weights(nlp) == before
 
 
 @pytest.mark.parametrize(
