@@ -281,6 +281,14 @@ def test_markdown_in_html_is_read_as_such(page):
         assert " markdown" in tag, tag
 
 
+def test_what_holds_a_promise_is_a_test():
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf8")
+    held = re.findall(r"\[(test_\w+)\]\(\.\./([\w/.]+)\)", page)
+    assert len(held) > 10
+    for name, path in held:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf8"), name
+
+
 def test_every_page_is_in_the_menu():
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf8")
     for page in PAGES[1:]:
