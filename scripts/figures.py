@@ -40,7 +40,7 @@ def curve(y: float, *, loss: Callable[..., Any], ce_weight: float = 0.0) -> Curv
     for weight, part in parts:
         for i, p in enumerate(P):
             cell = numpy.array([[p]]), numpy.array([[y]])
-            of_cell, by_logit = part(*cell, activation="sigmoid")
+            of_cell, by_logit = part(*cell, exclusive=False)
             value[i] += weight * of_cell
             gradient[i] += weight * by_logit[0, 0]
     return Curve(value, gradient)
