@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the baseline is grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8860B")
 BASELINE = "#7F7F7F"
-# One more than there are colours: what has a colour again has another mark.
-MARKERS = "Ds^vP*Xhd"
+# All about as large. One more than there are colours: what has a colour again has another mark.
+MARKERS = "Ds^vPXhp>"
 STYLE: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,

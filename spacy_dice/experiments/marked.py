@@ -2,8 +2,8 @@
 
     <!-- dice-report:NAME -->            the overview of the matrix NAME
     <!-- dice-report:NAME/all -->        each loss over all data sets
-    <!-- dice-report:NAME/DATASET -->    the scores of a data set
-    …
+    <!-- dice-report:NAME/steps -->      the steps to the final score of the baseline
+    <!-- dice-report:NAME/DATASET -->    the scores of a data set; NAME/DATASET/steps, as above
     <!-- /dice-report -->
 
 What is between a marker and the next end is replaced; all else, and what belongs to other matrices,
@@ -16,6 +16,8 @@ from pathlib import Path
 
 from .._files import write_text
 from .._validation import listed, nearest, refuse
+from .sheet import Sheet
+from .speed import speed, speeds
 from .tables import Analysis
 
 _MARKED = re.compile(
@@ -26,9 +28,11 @@ _MARKED = re.compile(
 def marked_tables(analysis: Analysis) -> dict[str, str]:
     """The tables as Markdown, by the names that markers have."""
     name = analysis.records.name
-    sheets = {name: analysis.overview(), f"{name}/all": analysis.across()}
+    sheets: dict[str, Sheet | None] = {name: analysis.overview()}
     for table in analysis.records.tables.values():
         sheets[f"{name}/{table.dataset}"] = analysis.scores(table)
+        sheets[f"{name}/{table.dataset}/steps"] = speed(table)
+    sheets |= {f"{name}/all": analysis.across(), f"{name}/steps": speeds(analysis.records)}
     return {key: sheet.to_markdown() for key, sheet in sheets.items() if sheet is not None}
 
 

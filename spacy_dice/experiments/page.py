@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from .records import Records
-from .sections import CAPTIONS, Section
+from .sections import Section
 
 TEMPLATE = """<!doctype html>
 <html lang="en">
@@ -45,7 +45,6 @@ figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; }
 {% if records.failed %}<p class="failed">{{ records.failed | length }} runs failed, see the end.</p>
 {% endif %}
 {% for section in sections %}
-{% set first = loop.first %}
 <h2 id="s{{ loop.index }}">{{ section.title }}</h2>
 {% for sheet in section.sheets %}
 <h3>{{ sheet.title }}</h3>
@@ -57,9 +56,9 @@ figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; }
 </tbody></table></div>
 {% if sheet.note %}<p class="note">{{ sheet.note }}</p>{% endif %}
 {% endfor %}
-{% if first %}{% for name, svg in figures.items() %}
-<figure>{{ svg }}<figcaption>{{ captions[name] }}</figcaption></figure>
-{% endfor %}{% endif %}
+{% for figure in section.figures %}
+<figure>{{ svgs[figure.stem] }}<figcaption>{{ figure.caption }}</figcaption></figure>
+{% endfor %}
 {% endfor %}
 {% if records.failed %}<h2>Failed runs</h2>
 <ul>{% for run, error in records.failed.items() %}<li>{{ run }}: {{ error }}</li>{% endfor %}</ul>
@@ -84,8 +83,10 @@ def to_html(records: Records, sections: Sequence[Section], svgs: Mapping[str, st
         sections=sections,
         runs=len(every),
         versions=", ".join(sorted(versions)),
-        captions=CAPTIONS,
-        figures={name: Markup(_inline(svg, name)) for name, svg in svgs.items()},
+        svgs={
+            stem: Markup(_inline(svg, f"f{number}"))
+            for number, (stem, svg) in enumerate(svgs.items())
+        },
     )
 
 

@@ -1,42 +1,66 @@
-"""The figures of a report: F1 by loss, precision against recall, dev curves, F1 by frequency.
+"""The figures of a data set: scores, precision against recall, dev curves, speed, frequency.
 
-Each has a panel for each data set, and comes as SVG and PNG.
+Each comes as SVG and PNG.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from .. import _plotting
 from .._plotting import Look
 from ..counts import mean_there, micro_f, precision_recall_f
-from .records import Records, Series, Table
+from .convergence import Curve, arrivals, band, curves_of
+from .records import Records, Table
+from .sections import Figure
 from .statistics import estimate
 from .wording import name_of_score
 
+# Inches.
+WIDTH = 5.2
+# Of marks, in points: a mean or median, and a seed.
+LARGE, SMALL = 7, 3.5
 # Types are gathered in so many groups of like frequency at most.
 GROUPS = 8
-COLUMNS = 3
 
-Panel = Callable[[Axes, Table, Mapping[str, Look]], None]
+Looks = Mapping[str, Look]
 
 
-def draw_all(records: Records, folder: Path) -> list[str]:
-    """Write all figures into a folder; returns their names, without the suffix."""
-    names = []
+class Kind(NamedTuple):
+    """A kind of figure.
+
+    draw: draws it for a data set. shown: whether there is something to draw.
+    height: in inches, for so many losses. legend: whether losses are told apart by colour alone.
+    """
+
+    draw: Callable[[Axes, Table, Looks], None]
+    shown: Callable[[Table], bool]
+    height: Callable[[int], float]
+    legend: bool
+
+
+def draw_all(records: Records, folder: Path) -> dict[str, list[Figure]]:
+    """Write all figures into a folder; returns them by data set."""
+    looks = looks_of(records)
+    figures: dict[str, list[Figure]] = {}
     with _plotting.style():
-        for name, (panel, height, legend) in FIGURES.items():
-            figure = _figure(records, panel, height, legend)
-            for suffix in ("svg", "png"):
-                _plotting.save(figure, folder / f"{name}.{suffix}")
-            names.append(name)
-    return names
+        for dataset, table in records.tables.items():
+            figures[dataset] = []
+            for name, kind in KINDS.items():
+                if not kind.shown(table):
+                    continue
+                figure = Figure(stem=f"{dataset}-{name}", name=name)
+                drawn = _drawn(table, kind, looks)
+                for suffix in ("svg", "png"):
+                    _plotting.save(drawn, folder / f"{figure.stem}.{suffix}")
+                figures[dataset].append(figure)
+    return figures
 
 
 def looks_of(records: Records) -> dict[str, Look]:
@@ -45,35 +69,19 @@ def looks_of(records: Records) -> dict[str, Look]:
     return _plotting.looks(losses, records.baseline)
 
 
-def _figure(records: Records, panel: Panel, height: Callable[[int], float], legend: bool) -> Figure:
-    tables = list(records.tables.values())
-    looks = looks_of(records)
-    columns = min(len(tables), COLUMNS)
-    rows = -(-len(tables) // columns)
-    n_losses = max(len(table.series) for table in tables)
-    width = max(4.6 * columns, 5.5)
-    figure = _plotting.new_figure(width, height(n_losses) * rows + 0.5 * legend)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax, table in zip(axes, tables, strict=False):
-        panel(ax, table, looks)
-        ax.set_title(table.dataset, loc="left")
-    for ax in axes[len(tables) :]:
-        ax.set_visible(False)
-    if legend:
-        handles: dict[str, Any] = {}
-        for ax in axes:
-            handles.update(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        ordered = [loss for loss in looks if loss in handles]
-        figure.legend(
-            [handles[loss] for loss in ordered],
-            ordered,
-            loc="outside lower center",
-            ncols=min(len(ordered), 6 if columns > 1 else 4),
-        )
+def _drawn(table: Table, kind: Kind, looks: Looks) -> MatplotlibFigure:
+    n_losses = len(table.series)
+    legend_rows = -(-n_losses // 3) if kind.legend else 0
+    figure = _plotting.new_figure(WIDTH, kind.height(n_losses) + 0.22 * legend_rows)
+    ax = figure.add_subplot()
+    kind.draw(ax, table, looks)
+    ax.set_title(table.dataset.replace("$", r"\$"), loc="left")
+    if kind.legend:
+        figure.legend(loc="outside lower center", ncols=min(n_losses, 3))
     return figure
 
 
-def draw_scores(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
+def draw_scores(ax: Axes, table: Table, looks: Looks) -> None:
     """The main score by loss: the mean with its interval, and each seed."""
     key = table.scores[0]
     losses = list(table.series)
@@ -81,23 +89,21 @@ def draw_scores(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
         values = 100 * numpy.asarray(list(table.series[loss].scores(key).values()))
         if not len(values):
             continue
-        found = estimate(values.tolist())
-        ax.plot(values, [y] * len(values), "o", color=looks[loss].colour, alpha=0.35, markersize=4)
+        found, (colour, marker) = estimate(values.tolist()), looks[loss]
+        ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.35, markersize=SMALL)
         if found.interval:
-            ax.plot(found.interval, [y, y], color=looks[loss].colour, linewidth=2)
-        ax.plot(found.mean, y, "D", color=looks[loss].colour, markersize=7)
+            ax.plot(found.interval, [y, y], color=colour, linewidth=2)
+        ax.plot(found.mean, y, marker, color=colour, markersize=LARGE)
         ax.annotate(
             f"{found.mean:.1f}", (found.mean, y), (0, 7), textcoords="offset points", ha="center"
         )
         if loss == table.baseline:
-            ax.axvline(found.mean, color=looks[loss].colour, linewidth=1, linestyle=":")
-    ax.set_yticks(range(len(losses)), losses)
-    ax.set_ylim(len(losses) - 0.5, -0.7)
-    ax.grid(visible=False, axis="y")
+            ax.axvline(found.mean, color=colour, linewidth=1, linestyle=":")
+    _name_rows(ax, losses)
     ax.set_xlabel(f"{name_of_score(key)}, {table.part}, % (95 % interval over seeds)")
 
 
-def draw_precision_recall(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
+def draw_precision_recall(ax: Axes, table: Table, looks: Looks) -> None:
     """Precision against recall, with lines of equal F1.
 
     Over all types together; where that is the same as accuracy, the means over types.
@@ -115,9 +121,6 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Mapping[str, Look]) -> 
         for loss, seeds in totals.items()
         if seeds
     }
-    if not points:
-        ax.text(0.5, 0.5, "no counts", transform=ax.transAxes, ha="center")
-        return
     everything = numpy.concatenate(list(points.values()))
     low, high = everything.min(axis=0), everything.max(axis=0)
     margin = numpy.maximum((high - low) * 0.25, 1.0)
@@ -126,8 +129,8 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Mapping[str, Look]) -> 
     for loss, seeds_of_loss in points.items():
         colour, marker = looks[loss]
         mean = seeds_of_loss.mean(axis=0)
-        ax.plot(*seeds_of_loss.T[::-1], marker, color=colour, alpha=0.3, markersize=4)
-        ax.plot(*mean[::-1], marker, color=colour, markersize=9, markeredgecolor="w", label=loss)
+        ax.plot(*seeds_of_loss.T[::-1], marker, color=colour, alpha=0.35, markersize=SMALL)
+        ax.plot(*mean[::-1], marker, color=colour, markersize=LARGE, label=loss)
     ax.set_xlim(low[1], high[1])
     ax.set_ylim(low[0], high[0])
     ax.set_xlabel(f"{'macro ' * macro}recall, %")
@@ -154,45 +157,88 @@ def _lines_of_equal_f(ax: Axes, low: NDArray[Any], high: NDArray[Any]) -> None:
         ax.annotate(f"F {f:g}", (x[-1], y[-1]), color="#999999", fontsize=7, ha="right")
 
 
-def draw_curves(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
-    """The dev score while training: the mean over seeds, and from the lowest to the highest."""
-    for loss, series in table.series.items():
-        if any("offsets" in run for run in series.runs.values()):
-            # A calibrated row was not trained itself.
-            continue
-        (steps, values), colour = _curves(series), looks[loss].colour
-        low, high = values.min(axis=0), values.max(axis=0)
-        ax.plot(steps, values.mean(axis=0), color=colour, label=loss)
-        ax.fill_between(steps, low, high, color=colour, alpha=0.12, lw=0)
+def draw_curves(ax: Axes, table: Table, looks: Looks) -> None:
+    """The best dev score so far: the mean over seeds, and from the lowest to the highest."""
+    for loss in _trained(table):
+        (steps, scores), (colour, marker) = band(table.series[loss]), looks[loss]
+        scores = 100 * scores
+        ax.plot(
+            steps,
+            scores.mean(axis=0),
+            marker=marker,
+            markevery=[-1],
+            markersize=LARGE,
+            color=colour,
+            label=loss,
+        )
+        ax.fill_between(
+            steps, scores.min(axis=0), scores.max(axis=0), color=colour, alpha=0.12, lw=0
+        )
+        if loss == table.baseline:
+            ax.axhline(scores[:, -1].mean(), color=colour, linewidth=1, linestyle=":")
     ax.set_xlabel("step")
-    ax.set_ylabel("dev score, %")
+    ax.set_ylabel("best dev score so far, %")
 
 
-def _curves(series: Series) -> tuple[NDArray[Any], NDArray[Any]]:
-    curves = [dict(map(tuple, run["curve"])) for run in series.runs.values()]
-    # Seeds may have stopped at different steps.
-    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
-    return numpy.asarray(steps), 100 * numpy.asarray([[c[step] for step in steps] for c in curves])
+def draw_speed(ax: Axes, table: Table, looks: Looks) -> None:
+    """The steps to the final dev score of the baseline: the median, and each seed."""
+    losses = _trained(table)
+    steps = {loss: [a.steps for a in arrivals(table, loss).values()] for loss in losses}
+    longest = max(float(c.steps[-1]) for loss in losses for c in _curves(table, loss))
+    for y, loss in enumerate(losses):
+        colour, marker = looks[loss]
+        there = [step for step in steps[loss] if numpy.isfinite(step)]
+        never = len(steps[loss]) - len(there)
+        ax.plot(there, [y] * len(there), marker, color=colour, alpha=0.35, markersize=SMALL)
+        if never:
+            ax.plot(1.06 * longest, y, ">", color=colour, markersize=LARGE, clip_on=False)
+            text = f"{never} of {len(steps[loss])} never"
+            place = (1.06 * longest, y)
+            ax.annotate(text, place, (0, -13), textcoords="offset points", ha="right", fontsize=8)
+        middle = float(numpy.median(steps[loss])) if steps[loss] else float("inf")
+        if numpy.isfinite(middle):
+            ax.plot(middle, y, marker, color=colour, markersize=LARGE)
+            place = (middle, y)
+            ax.annotate(f"{middle:,.0f}", place, (0, 7), textcoords="offset points", ha="center")
+            if loss == table.baseline:
+                ax.axvline(middle, color=colour, linewidth=1, linestyle=":")
+    _name_rows(ax, losses)
+    ax.set_xlim(-0.02 * longest, 1.08 * longest)
+    ax.set_xlabel(f"step at the final dev score of {table.baseline}")
 
 
-def draw_frequency(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
+def _trained(table: Table) -> list[str]:
+    """The losses that have curves; a calibrated row was not trained itself."""
+    return [loss for loss, series in table.series.items() if curves_of(series)]
+
+
+def _curves(table: Table, loss: str) -> list[Curve]:
+    return list(curves_of(table.series[loss]).values())
+
+
+def _name_rows(ax: Axes, losses: Sequence[str]) -> None:
+    # A dollar would begin a formula.
+    ax.set_yticks(range(len(losses)), [loss.replace("$", r"\$") for loss in losses])
+    ax.set_ylim(len(losses) - 0.5, -0.7)
+    ax.grid(visible=False, axis="y")
+
+
+def draw_frequency(ax: Axes, table: Table, looks: Looks) -> None:
     """F1 by how often a type is in the training data; many types are gathered in groups."""
-    known = [label for label in table.types if table.train_counts.get(label)]
-    size = max(-(-len(known) // GROUPS), 1)
-    groups = [known[start : start + size] for start in range(0, len(known), size)]
-    if not groups:
-        return
+    groups = _groups(table)
     columns = [[table.types.index(label) for label in group] for group in groups]
     for loss, series in table.series.items():
         seeds = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
         if not seeds:
             continue
         values = [[micro_f(counts[group]) for group in columns] for counts in seeds]
+        colour, marker = looks[loss]
         ax.plot(
             range(len(groups)),
             100 * numpy.mean(values, axis=0),
-            marker=looks[loss].marker,
-            color=looks[loss].colour,
+            marker=marker,
+            markersize=LARGE,
+            color=colour,
             label=loss,
             linewidth=1,
         )
@@ -202,16 +248,37 @@ def draw_frequency(ax: Axes, table: Table, looks: Mapping[str, Look]) -> None:
     ax.set_ylabel(f"F1, {table.part}, %")
 
 
+def _groups(table: Table) -> list[list[str]]:
+    known = [label for label in table.types if table.train_counts.get(label)]
+    size = max(-(-len(known) // GROUPS), 1)
+    return [known[start : start + size] for start in range(0, len(known), size)]
+
+
 def _name_of_group(group: Sequence[str], table: Table) -> str:
     counts = [table.train_counts[label] for label in group]
     if len(group) == 1:
-        return f"{group[0]}\n({counts[0]})"
+        label = group[0] if len(group[0]) <= 24 else group[0][:23] + "…"
+        return f"{label}\n({counts[0]})".replace("$", r"\$")
     return f"{len(group)} types\n{max(counts)}–{min(counts)}"
 
 
-FIGURES: dict[str, tuple[Panel, Callable[[int], float], bool]] = {
-    "scores": (draw_scores, lambda n: 0.9 + 0.42 * n, False),
-    "precision-recall": (draw_precision_recall, lambda n: 3.4, True),
-    "curves": (draw_curves, lambda n: 3.0, True),
-    "frequency": (draw_frequency, lambda n: 3.2, True),
+def _has_counts(table: Table) -> bool:
+    return any(series.counts(table.types) for series in table.series.values())
+
+
+def _has_speed(table: Table) -> bool:
+    return len(_trained(table)) > 1 and any(arrivals(table, loss) for loss in table.series)
+
+
+def _has_groups(table: Table) -> bool:
+    # A line through one point says nothing.
+    return len(_groups(table)) > 1 and _has_counts(table)
+
+
+KINDS = {
+    "scores": Kind(draw_scores, lambda table: True, lambda n: 0.9 + 0.42 * n, legend=False),
+    "precision-recall": Kind(draw_precision_recall, _has_counts, lambda n: 3.3, legend=True),
+    "curves": Kind(draw_curves, lambda table: bool(_trained(table)), lambda n: 2.9, legend=True),
+    "speed": Kind(draw_speed, _has_speed, lambda n: 0.9 + 0.42 * n, legend=False),
+    "frequency": Kind(draw_frequency, _has_groups, lambda n: 3.1, legend=True),
 }

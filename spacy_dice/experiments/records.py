@@ -1,7 +1,7 @@
 """The recorded runs of a matrix, gathered by data set and loss."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Table:
 
     part: what is reported, `test`, or `dev` where no test set was looked at.
     scores: the keys of the scores to show, the main one first.
+    trained: how long, in words; empty if that is not recorded.
     types: the labels, those that are most frequent in the training data first.
     train_counts: how often each is gold there.
     """
@@ -55,6 +56,7 @@ class Table:
     part: str
     baseline: str
     scores: list[str]
+    trained: str
     types: list[str]
     train_counts: Mapping[str, int]
     series: Mapping[str, Series]
@@ -80,6 +82,16 @@ class Records:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def trained(self) -> str:
+        """How long, in words, over all data sets."""
+        return how_long(
+            run
+            for table in self.tables.values()
+            for series in table.series.values()
+            for run in series.runs.values()
+        )
+
+    @property
     def part(self) -> str:
         """What is reported, `test` or `dev`, or `test or dev` if that differs."""
         return " or ".join(sorted({t.part for t in self.tables.values()}, reverse=True))
@@ -88,6 +100,25 @@ class Records:
 def part_of(run: Mapping[str, Any]) -> str:
     """The part of the data whose scores count: `test`, or `dev` where there is none."""
     return "test" if "test" in run else "dev"
+
+
+def how_long(runs: Iterable[Mapping[str, Any]]) -> str:
+    """How long runs were trained, in words.
+
+    >>> how_long([{"definition": {"steps": 600}}, {"definition": {"steps": 1200}}])
+    'after 600 to 1,200 steps'
+    >>> how_long([{"definition": {"patience": 800, "max_steps": 5000}}])
+    'trained until dev stops rising'
+    """
+    definitions = [run.get("definition", {}) for run in runs]
+    steps = {definition["steps"] for definition in definitions if definition.get("steps")}
+    parts = []
+    if steps:
+        ends = sorted({min(steps), max(steps)})
+        parts.append(f"after {' to '.join(f'{n:,}' for n in ends)} steps")
+    if any("patience" in definition for definition in definitions):
+        parts.append("trained until dev stops rising")
+    return " or ".join(parts)
 
 
 def read_folder(folder: Path, baseline: str | None = None) -> Records:
@@ -136,6 +167,7 @@ def _table(
         part=part,
         baseline=baseline,
         scores=list(every[0]["scores"]),
+        trained=how_long(every),
         types=sorted(types, key=lambda label: (-train.get(label, 0), label)),
         train_counts=train,
         series={

@@ -1,12 +1,15 @@
 """The report of a folder of results: Markdown, figures, and one HTML page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
+from .._files import write_text
+from .markdown import escape, table
 from .marked import marked_tables, update_files
 from .page import to_html
 from .records import Records, read_folder
-from .sections import CAPTIONS, Section, sections_of
+from .sections import Section, sections_of
 from .tables import Analysis
 
 
@@ -32,9 +35,8 @@ def write_report(
     analysis = Analysis(records)
     if readmes := list(readmes):
         update_files(readmes, marked_tables(analysis))
-    sections = sections_of(analysis)
     output.mkdir(parents=True, exist_ok=True)
-    figures = []
+    figures = {}
     if plots and records.tables:
         try:
             from .plots import draw_all
@@ -42,21 +44,27 @@ def write_report(
             message = f"plots need `pip install 'spacy-dice[report]'` ({error}); or --no-plots"
             raise ModuleNotFoundError(message) from error
         figures = draw_all(records, output)
-    svgs = {name: (output / f"{name}.svg").read_text(encoding="utf8") for name in figures}
-    (output / "report.md").write_text(to_markdown(records, sections, figures), encoding="utf8")
-    (output / "index.html").write_text(to_html(records, sections, svgs), encoding="utf8")
+    sections = sections_of(analysis, figures)
+    svgs = {
+        figure.stem: (output / f"{figure.stem}.svg").read_text(encoding="utf8")
+        for section in sections
+        for figure in section.figures
+    }
+    write_text(output / "report.md", to_markdown(records, sections))
+    write_text(output / "index.html", to_html(records, sections, svgs))
     return analysis.overview().to_markdown() if records.tables else ""
 
 
-def to_markdown(records: Records, sections: list[Section], figures: list[str]) -> str:
+def to_markdown(records: Records, sections: Sequence[Section]) -> str:
     """The report as Markdown; figures are files beside it."""
-    parts = [f"# {records.name}\n"]
+    parts = [f"# {escape(records.name)}\n"]
     for section in sections:
-        parts.append(f"## {section.title}\n")
-        if section is sections[0]:
-            parts += [f"![{CAPTIONS[name]}]({name}.svg)\n" for name in figures]
-        parts += [f"### {sheet.title}\n\n{sheet.to_markdown()}" for sheet in section.sheets]
+        parts.append(f"## {escape(section.title)}\n")
+        parts += [f"### {escape(sheet.title)}\n\n{sheet.to_markdown()}" for sheet in section.sheets]
+        parts += [
+            f"![{escape(figure.caption)}]({quote(figure.stem)}.svg)\n" for figure in section.figures
+        ]
     if records.failed:
         parts.append("## Failed runs\n")
-        parts.append("\n".join(f"- {run}: {error}" for run, error in records.failed.items()) + "\n")
+        parts.append(table(["run", "error"], records.failed.items()))
     return "\n".join(parts)

@@ -1,34 +1,60 @@
 """What a report shows, and in which order."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .tables import Analysis, Sheet
+from .sheet import Sheet
+from .speed import speed, speeds
+from .tables import Analysis
 
+SUMMARY = "Summary"
 CAPTIONS = {
     "scores": "The main score of each loss: mean, 95 % interval over seeds, and the seeds.",
     "precision-recall": "Precision against recall; small marks are seeds, lines have equal F1.",
-    "curves": "The dev score while training: mean over seeds, lowest to highest.",
-    "frequency": "F1 of the test set by how frequent types are in the training data.",
+    "curves": "The best dev score so far while training: mean over seeds, lowest to highest. The "
+    "dotted line is where the baseline ends.",
+    "speed": "The step at which each seed of a loss reaches the final dev score of the same seed "
+    "of the baseline. The large mark is the median; an arrow says that a seed never does.",
+    "frequency": "F1 by how frequent types are in the training data.",
 }
 
 
+class Figure(NamedTuple):
+    """A figure of a data set: its files are `STEM.svg` and `STEM.png`."""
+
+    stem: str
+    name: str
+
+    @property
+    def caption(self) -> str:
+        """What it shows."""
+        return CAPTIONS[self.name]
+
+
 class Section(NamedTuple):
-    """A heading and the tables under it."""
+    """A heading, and the tables and figures under it."""
 
     title: str
-    sheets: list[Sheet]
+    sheets: Sequence[Sheet]
+    figures: Sequence[Figure] = ()
 
 
-def sections_of(analysis: Analysis) -> list[Section]:
-    """All tables, by section."""
+def sections_of(
+    analysis: Analysis, figures: Mapping[str, Sequence[Figure]] | None = None
+) -> list[Section]:
+    """All tables and figures, by section.
+
+    figures: by data set.
+    """
     records = analysis.records
     if not records.tables:
         return []
-    sections = [Section("Summary", _there(analysis.overview(), analysis.across()))]
+    summary = _there(analysis.overview(), analysis.across(), speeds(records))
+    sections = [Section(SUMMARY, summary)]
     for table in records.tables.values():
-        tables = (analysis.scores, analysis.rare, analysis.types, analysis.times)
-        sheets = _there(*(make(table) for make in tables))
-        sections.append(Section(table.dataset, sheets))
+        makers = (analysis.scores, speed, analysis.rare, analysis.types, analysis.times)
+        sheets = _there(*(make(table) for make in makers))
+        sections.append(Section(table.dataset, sheets, (figures or {}).get(table.dataset, ())))
     return sections
 
 

@@ -1,31 +1,21 @@
-"""The tables of a report, as data: the same rows become Markdown and HTML."""
+"""The tables of a report: scores, differences, types, times."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy
 
 from ..counts import macro_f, micro_f, precision_recall_f
 from . import wording
 from .records import Records, Series, Table
+from .sheet import Sheet, titled, titled_by_data_set
 from .statistics import Difference, differences, estimate, overall
 from .wording import NONE, name_of_score, percent
 
-
-@dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """A table: its title, its columns, its rows of text, and what to know about it."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-    def to_markdown(self) -> str:
-        """The table, and the note under it."""
-        lines = [self.header, ["---", *("---:" for _ in self.header[1:])], *self.rows]
-        text = "\n".join("| " + " | ".join(map(_escape, line)) + " |" for line in lines)
-        return f"{text}\n\n{self.note}\n" if self.note else f"{text}\n"
+# With fewer seeds there is a caution.
+ENOUGH_SEEDS = 5
+CAUTION = (
+    f"Caution: with fewer than {ENOUGH_SEEDS} seeds differences of several points are often chance."
+)
 
 
 class Analysis:
@@ -55,27 +45,29 @@ class Analysis:
                 row.append(f"{text} ({wording.difference(delta)})" if delta else text)
             rows.append(row)
         return Sheet(
-            title="Overview",
+            title=titled("Overview", records.trained),
             header=["loss", *(f"{t.dataset}, {name_of_score(key)}" for t, key in columns)],
             rows=rows,
             note=self._note(),
         )
 
     def _note(self) -> str:
-        part = self.records.part
+        part, baseline = self.records.part, self.records.baseline
         runs = {len(s.runs) for t in self.records.tables.values() for s in t.series.values()}
         seeds = f"{min(runs)}" if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+        scores = titled_by_data_set(f"{part.capitalize()} scores in %", self.records)
         if runs == {1}:
             return (
-                f"{part.capitalize()} scores in %, one seed; in brackets the difference from "
-                f"{self.records.baseline}. One seed says little about a difference."
+                f"{scores}, one seed; in brackets the difference from {baseline}. One seed says "
+                "little about a difference."
             )
-        return (
-            f"{part.capitalize()} scores in %, mean of {seeds} seeds ± half of the 95 % interval "
-            f"over seeds; in brackets the difference from {self.records.baseline}. *: significant "
+        note = (
+            f"{scores}, mean of {seeds} seeds ± half of the 95 % interval "
+            f"over seeds; in brackets the difference from {baseline}. *: significant "
             "(paired t-test over seeds, Holm-corrected for the number of losses, p < .05; and zero "
             f"is outside the 95 % bootstrap interval over {part} documents and seeds)."
         )
+        return f"{note} {CAUTION}" if min(runs) < ENOUGH_SEEDS else note
 
     def across(self) -> Sheet | None:
         """Each loss in the mean over all data sets; None for a single data set."""
@@ -99,7 +91,7 @@ class Analysis:
             )
         baseline = self.records.baseline
         return Sheet(
-            title="Over all data sets",
+            title=titled("Over all data sets", self.records.trained),
             header=[
                 "loss",
                 f"difference from {baseline}",
@@ -110,7 +102,8 @@ class Analysis:
                 "significantly worse",
             ],
             rows=rows,
-            note="The mean of the main scores of all data sets, paired by seed; in points.",
+            note=titled_by_data_set("The mean of the main scores of all data sets", self.records)
+            + ", paired by seed; in points.",
         )
 
     def scores(self, table: Table) -> Sheet:
@@ -139,13 +132,13 @@ class Analysis:
                 ]
             rows.append(row)
         return Sheet(
-            title="Scores",
+            title=titled("Scores", table.trained),
             header=header,
             rows=rows,
-            note=f"In %. The difference is from {table.baseline} on the {table.part} set, "
-            f"paired by seed; its interval is over {table.part} documents and seeds (bootstrap), "
-            "and over seeds alone where a score has no counts. The dev score of a calibrated row "
-            "is cross-fitted.",
+            note=f"{titled('In %', table.trained)}. The difference is from {table.baseline} on the "
+            f"{table.part} set, paired by seed; its interval is over {table.part} documents and "
+            "seeds (bootstrap), and over seeds alone where a score has no counts. The dev score of "
+            "a calibrated row is cross-fitted.",
         )
 
     def rare(self, table: Table) -> Sheet | None:
@@ -268,7 +261,3 @@ def _mean(values: Sequence[object]) -> str:
 def _prf(totals: Sequence[object]) -> str:
     scores = precision_recall_f(numpy.asarray(totals)).mean(axis=0)
     return " / ".join(f"{100 * value:.0f}" for value in scores)
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*")

@@ -13,6 +13,7 @@ from spacy_dice.experiments.evaluation import pack
 from spacy_dice.experiments.marked import marked_tables, names_in, replace_tables
 from spacy_dice.experiments.records import read_folder
 from spacy_dice.experiments.report import write_report
+from spacy_dice.experiments.sections import sections_of
 from spacy_dice.experiments.tables import Analysis
 from spacy_dice.items import DocumentCounts
 
@@ -73,6 +74,50 @@ def test_overview(folder):
     assert c == f"{a} (+0.0)"
 
 
+def test_tables_say_how_long_is_trained(folder):
+    def titles():
+        analysis = Analysis(read_folder(folder))
+        sheets = [sheet for section in sections_of(analysis) for sheet in section.sheets]
+        return {sheet.title for sheet in sheets}, analysis.overview()
+
+    def train(dataset, **definition):
+        for loss in "ABC":
+            for seed in range(4):
+                write_run(folder, dataset, loss, seed, missed=5 + seed, definition=definition)
+
+    assert "Overview" in titles()[0]
+    train("d", steps=600)
+    train("e", steps=600)
+    names, overview = titles()
+    assert {"Overview after 600 steps", "Scores after 600 steps"} <= names
+    assert overview.header[1] == "d, entity F1"
+    assert overview.note.startswith("Test scores in % after 600 steps, mean of 4 seeds")
+    train("e", patience=50, max_steps=9000)
+    names, overview = titles()
+    assert {
+        "Overview after 600 steps or trained until dev stops rising",
+        "Scores after 600 steps",
+        "Scores, trained until dev stops rising",
+    } <= names
+    assert overview.note.startswith(
+        "Test scores in % (d after 600 steps, e trained until dev stops rising), mean of 4 seeds"
+    )
+    train("e", steps=1200)
+    assert "Overview after 600 to 1,200 steps" in titles()[0]
+    train("d", patience=50, max_steps=9000)
+    train("e", patience=50, max_steps=9000)
+    assert "Overview, trained until dev stops rising" in titles()[0]
+
+
+def test_caution_below_five_seeds(folder):
+    caution = "Caution: with fewer than 5 seeds"
+    assert caution in Analysis(read_folder(folder)).overview().note
+    for dataset in "de":
+        for loss in "ABC":
+            write_run(folder, dataset, loss, 4, missed=5)
+    assert caution not in Analysis(read_folder(folder)).overview().note
+
+
 def test_times_where_they_are_recorded(folder):
     analysis = Analysis(read_folder(folder))
     assert analysis.times(analysis.records.tables["d"]) is None
@@ -111,6 +156,9 @@ def test_no_bootstrap_where_counts_are_not_of_the_score(folder):
     assert analysis.by_score["e", "ents_f"]["B"].bootstrap is not None
 
 
+KINDS = ("scores", "precision-recall", "curves", "speed", "frequency")
+
+
 def test_files(folder):
     overview = write_report(folder)
     output = folder / "report"
@@ -118,18 +166,53 @@ def test_files(folder):
     assert overview in text
     # What Markdown would take for a column or for emphasis.
     assert "| \\*\\|\\* | 10 |" in text
-    assert "e / B / seed 9: ValueError: <no>" in text
-    for name in ("scores", "precision-recall", "curves", "frequency"):
+    assert "| e / B / seed 9 | ValueError: &lt;no> |" in text
+    for name in [f"{dataset}-{kind}" for dataset in "de" for kind in KINDS]:
         assert f"]({name}.svg)" in text
         assert (output / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     page = (output / "index.html").read_text(encoding="utf8")
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 10
     assert "&lt;no&gt;" in page
     # Self-contained: nothing is loaded, and ids are unique.
     assert not re.search(r'(src|href)="(?!#)(?!http://www\.w3\.org)', page)
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_names_and_errors_are_no_markup(folder):
+    nasty = "<script>\n# heading ![x](http://x.org)"
+    types = ["CITY", "FRUIT", nasty]
+    for loss in "ABC":
+        for seed in range(4):
+            array = numpy.ones((30, 3, 3), dtype="int64")
+            changes = {
+                "test_counts": pack(DocumentCounts(types, array)),
+                "train_counts": {nasty: 3},
+            }
+            write_run(folder, "d", loss, seed, missed=5, **changes)
+    failed = {"dataset": "e", "loss": "B", "seed": 9, "error": nasty}
+    write_json(folder / "e" / "B" / "9.json", failed)
+    write_report(folder, plots=False)
+    text = (folder / "report" / "report.md").read_text(encoding="utf8")
+    assert text.count("&lt;script> \\# heading !\\[x\\](http://x.org)") == 2
+    assert "<script" not in text
+    assert not re.search(r"^(# heading|!\[x\])", text, re.MULTILINE)
+    page = (folder / "report" / "index.html").read_text(encoding="utf8")
+    assert "<script" not in page
+
+
+def test_only_figures_that_say_something(folder):
+    """One type has no place among others, and one loss nothing to be held against."""
+    for dataset in ("d", "e"):
+        for loss in ("B", "C"):
+            for seed in range(4):
+                (folder / dataset / loss / f"{seed}.json").unlink()
+        for seed in range(4):
+            write_run(folder, dataset, "A", seed, missed=20, train_counts={"CITY": 5})
+    write_report(folder)
+    names = {path.stem for path in (folder / "report").glob("*.svg")}
+    assert names == {f"{d}-{k}" for d in "de" for k in ("scores", "precision-recall", "curves")}
 
 
 def test_same_records_same_files(folder, tmp_path):
@@ -161,7 +244,7 @@ def test_one_seed(tmp_path):
     )
     write_run(tmp_path, "d", "A", 0, missed=20)
     write_run(tmp_path, "d", "B", 0, missed=5)
-    overview = write_report(tmp_path)
+    overview = write_report(tmp_path, plots=False)
     assert "| A | 87.5 |" in overview
     assert "| B | 97.1 (+9.6) |" in overview
     assert "one seed" in overview
@@ -178,7 +261,7 @@ def test_only_failures(tmp_path):
         tmp_path / "d" / "A" / "0.json", {"dataset": "d", "loss": "A", "seed": 0, "error": "E"}
     )
     assert write_report(tmp_path) == ""
-    assert "d / A / seed 0: E" in (tmp_path / "report/report.md").read_text(encoding="utf8")
+    assert "| d / A / seed 0 | E |" in (tmp_path / "report/report.md").read_text(encoding="utf8")
 
 
 def test_no_results(tmp_path):
@@ -195,7 +278,12 @@ MARKED = (
 def test_marked_tables_of_other_files(folder, tmp_path):
     analysis = Analysis(read_folder(folder))
     tables = marked_tables(analysis)
-    assert list(tables) == ["m", "m/all", "m/d", "m/e"]
+    assert set(tables) == {
+        "m",
+        "m/all",
+        "m/steps",
+        *(f"m/{d}{steps}" for d in "de" for steps in ("", "/steps")),
+    }
     assert names_in(MARKED) == ["m", "other"]
     new = replace_tables("README", MARKED, tables)
     assert tables["m"] in new

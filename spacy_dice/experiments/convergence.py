@@ -1,0 +1,123 @@
+"""How soon a loss gets where the baseline ends: steps and seconds, read from the dev curves.
+
+What counts at a step is the best checkpoint so far, because that is what training keeps.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from numpy.typing import NDArray
+
+from .records import Series, Table
+
+Floats = NDArray[numpy.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The dev score while training, at each evaluation.
+
+    steps, scores: `(n,)`. best: `(n,)`, the highest score so far.
+    seconds: `(n,)`, of training until then, evaluations included; None where not recorded.
+    """
+
+    steps: Floats
+    scores: Floats
+    seconds: Floats | None
+
+    @property
+    def best(self) -> Floats:
+        """The highest score so far."""
+        return numpy.maximum.accumulate(self.scores)
+
+    @property
+    def final(self) -> float:
+        """The highest score of all."""
+        return float(self.scores.max())
+
+    @property
+    def end(self) -> float:
+        """The first step with that score."""
+        return float(self.steps[self.scores.argmax()])
+
+    def first(self, score: float) -> int | None:
+        """The number of the first evaluation that is at least as good; None if there is none."""
+        found = numpy.flatnonzero(self.scores >= score)
+        return int(found[0]) if len(found) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """When a seed of a loss reaches the final score of the same seed of the baseline.
+
+    steps, seconds: of the loss; infinite if it does not get there. of_baseline: its steps.
+    """
+
+    steps: float
+    seconds: float | None
+    of_baseline: float
+
+    @property
+    def share(self) -> float | None:
+        """Of the steps of the baseline; None if the baseline was best before it learned."""
+        return self.steps / self.of_baseline if self.of_baseline else None
+
+
+def curve_of(run: Mapping[str, Any]) -> Curve | None:
+    """The curve of a recorded run; None if there is none, and for a row that was not trained."""
+    if not run.get("curve") or run.get("definition", {}).get("calibrated"):
+        return None
+    steps, scores = numpy.asarray(run["curve"], dtype="float64").T
+    seconds = run.get("curve_seconds")
+    return Curve(
+        steps=steps,
+        scores=scores,
+        seconds=None if seconds is None else numpy.asarray(seconds, dtype="float64"),
+    )
+
+
+def curves_of(series: Series) -> dict[int, Curve]:
+    """The curves of a loss by seed."""
+    found = {seed: curve_of(run) for seed, run in series.runs.items()}
+    return {seed: curve for seed, curve in found.items() if curve is not None}
+
+
+def arrivals(table: Table, loss: str) -> dict[int, Arrival]:
+    """When each seed of a loss reaches the baseline's final score, for the seeds that both have."""
+    if not table.has_baseline:
+        return {}
+    baseline = curves_of(table.series[table.baseline])
+    found = {}
+    for seed, curve in curves_of(table.series[loss]).items():
+        if seed in baseline:
+            other = baseline[seed]
+            there = curve.first(other.final)
+            found[seed] = Arrival(
+                steps=float("inf") if there is None else float(curve.steps[there]),
+                seconds=_seconds(curve, there),
+                of_baseline=other.end,
+            )
+    return found
+
+
+def _seconds(curve: Curve, place: int | None) -> float | None:
+    if place is None:
+        return float("inf")
+    return None if curve.seconds is None else float(curve.seconds[place])
+
+
+def band(series: Series) -> tuple[Floats, Floats]:
+    """The best score so far at each step that a seed was evaluated at.
+
+    RETURNS: steps `(n,)` and scores `(seeds, n)`. A training that has ended stays where it ended.
+    """
+    curves = list(curves_of(series).values())
+    steps = numpy.unique(numpy.concatenate([curve.steps for curve in curves]))
+    rows = []
+    for curve in curves:
+        # The last evaluation that is not after a step; all trainings are evaluated at step 0.
+        last = numpy.searchsorted(curve.steps, steps, side="right") - 1
+        rows.append(curve.best[numpy.maximum(last, 0)])
+    return steps, numpy.stack(rows)

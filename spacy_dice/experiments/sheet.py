@@ -1,0 +1,39 @@
+"""A table of a report, as data: the same rows become Markdown and HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import markdown
+from .records import Records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table: its title, its columns, its rows of text, and what to know about it."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """The table, and the note under it."""
+        text = markdown.table(self.header, self.rows)
+        return f"{text}\n{markdown.escape(self.note)}\n" if self.note else text
+
+
+def titled(title: str, trained: str) -> str:
+    """A title that says how long was trained, where that is known.
+
+    >>> titled("Scores", "after 600 steps")
+    'Scores after 600 steps'
+    """
+    return f"{title}, {trained}" if trained.startswith("trained") else f"{title} {trained}".strip()
+
+
+def titled_by_data_set(title: str, records: Records) -> str:
+    """A title that says so for each data set, where they differ."""
+    tables = records.tables.values()
+    if len({table.trained for table in tables}) == 1:
+        return titled(title, records.trained)
+    return f"{title} ({', '.join(f'{t.dataset} {t.trained}'.strip() for t in tables)})"
