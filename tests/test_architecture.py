@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "torch": {"_validation"},
     "callbacks": {"_validation", "losses", "components"},
     "scorers": {"_validation", "counts", "items"},
-    "corpora": {"_validation", "_files"},
+    "corpora": {"_files"},
     "metrics": {"_validation", "functional", "counts"},
     "calibration": {
         "_validation",

@@ -4,17 +4,16 @@ What a command calls is imported inside it, so that `python -m spacy --help` sta
 """
 
 from .app import app
-from .corpora import convert
+from .corpora import corpus
 from .diagnose import diagnose
 from .evaluate import evaluate
-from .experiments import benchmark, calibrate, compare, report
+from .experiments import calibrate, compare, report
 
 __all__ = [
     "app",
-    "benchmark",
     "calibrate",
     "compare",
-    "convert",
+    "corpus",
     "diagnose",
     "evaluate",
     "main",

@@ -10,7 +10,7 @@ app = typer.Typer(name="dice", no_args_is_help=True, help="F1-oriented losses fo
 
 @app.callback()
 def main_callback() -> None:
-    """F1-oriented losses for spaCy: prepare corpora, compare losses, calibrate decisions."""
+    """F1-oriented losses for spaCy: look at labels, compare losses, calibrate decisions."""
 
 
 @contextmanager

@@ -124,25 +124,3 @@ def calibrate(
             write_json(record, asdict(found))
     typer.echo(found.to_text())
     typer.echo(f"Saved to {output}")
-
-
-@app.command()
-def benchmark(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the measurements")
-    ] = None,
-    factory: Annotated[list[str] | None, typer.Option(help="Only this one; repeat it")] = None,
-    repeats: Annotated[int, typer.Option(help="Pairs of steps for each", min=1)] = 40,
-    workers: Annotated[
-        Path | None, typer.Option(help="Instead, time this matrix with one worker and with two")
-    ] = None,
-) -> None:
-    """Time training steps beside spaCy's own components, and the loss beside torch."""
-    with refusals():
-        from ..experiments.benchmark import benchmark as call
-        from ..experiments.benchmark import benchmark_workers
-
-        if workers is not None:
-            benchmark_workers(workers, output, echo=typer.echo)
-        else:
-            call(output, factories=factory or (), repeats=repeats, echo=typer.echo)

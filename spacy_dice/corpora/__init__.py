@@ -1,12 +1,6 @@
-"""Data sets with imbalanced labels, and their conversion to spaCy's binary format.
+"""The corpus that is part of this package, and how docs become `.spacy` files."""
 
-`DATASETS` maps a name to a `Dataset` row; `read` gives docs by split; `convert` writes
-`train.spacy`, `dev.spacy` and `test.spacy`. The files themselves are downloaded by
-`spacy project assets --extra`; nothing here opens a network connection.
-"""
+from .harbour import read_harbour
+from .write import write_docs
 
-from .convert import convert, read
-from .dataset import Dataset
-from .table import DATASETS
-
-__all__ = ["DATASETS", "Dataset", "convert", "read"]
+__all__ = ["read_harbour", "write_docs"]

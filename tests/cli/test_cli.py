@@ -7,11 +7,12 @@ import sys
 import pytest
 import spacy
 from small_matrix import train, write_corpora, write_matrix
+from spacy.training import Corpus
 from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 
-COMMANDS = ("benchmark", "calibrate", "compare", "convert", "diagnose", "evaluate", "report")
+COMMANDS = ("calibrate", "compare", "corpus", "diagnose", "evaluate", "report")
 
 
 def call(*arguments):
@@ -85,12 +86,22 @@ def test_calibrate(tmp_path):
     assert "exists already" in result.output
 
 
+def test_corpus(tmp_path):
+    result = call("corpus", tmp_path / "ents")
+    assert result.exit_code == 0, result.output
+    assert "train.spacy: 640 documents" in result.output
+    (example, *_) = Corpus(tmp_path / "ents" / "train.spacy")(spacy.blank("en"))
+    assert example.reference.ents[0].label_ == "VESSEL"
+    call("corpus", tmp_path / "spans", "--spans-key", "sc")
+    (example, *_) = Corpus(tmp_path / "spans" / "train.spacy")(spacy.blank("en"))
+    assert example.reference.spans["sc"][0].label_ == "VESSEL"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("compare", "no.yml", "-o", "out"), "no.yml: there is no such file"),
         (("report", "nowhere"), "has no matrix.json"),
-        (("convert", "wnut71", "assets", "out"), "did you mean 'wnut17'?"),
     ],
 )
 def test_refusals_are_one_line(tmp_path, monkeypatch, arguments, message):

@@ -14,9 +14,9 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from spacy.vocab import Vocab
 
+from diagnose_memory import repeat
 from spacy_dice.diagnose import docbin
 from spacy_dice.diagnose.docbin import DocBinFile, files_of, stream
-from spacy_dice.diagnose.memory import repeat
 
 
 def make_docs(kinds):

@@ -7,8 +7,10 @@ import numpy
 import pytest
 from scipy.stats import ttest_rel
 
-from spacy_dice.experiments import sklearn_benchmark, sklearn_report, sklearn_timing
-from spacy_dice.experiments.sklearn_benchmark import METHODS, Problem, run, tune
+import sklearn_benchmark
+import sklearn_report
+import sklearn_timing
+from sklearn_benchmark import METHODS, Problem, run, tune
 
 RECORDS = Path(__file__).parents[2] / "metrics" / "sklearn"
 

@@ -3,8 +3,11 @@
 Both sides of a comparison run in turn in one process, and what is compared is each pair: what else
 the machine does at a time slows both. Where one thread does the work, the time is that of the
 processor, which does not count what other processes take.
+
+    python scripts/benchmark.py --output metrics/benchmark
 """
 
+import argparse
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +25,12 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Adam, fix_random_seed
 
-from .. import functional
-from .._validation import check_choice
-from ..components import COMPONENTS
-from .matrix import read_matrix
-from .results import write_json
-from .runner import compare
+from spacy_dice import functional
+from spacy_dice._files import write_json
+from spacy_dice._validation import check_choice
+from spacy_dice.components import COMPONENTS
+from spacy_dice.experiments.matrix import read_matrix
+from spacy_dice.experiments.runner import compare
 
 SHAPES = ((512, 9), (4096, 20), (4096, 64))
 STEP_AIM, LOSS_AIM = 1.03, 3.0
@@ -270,3 +273,23 @@ def _line(name: str, row: Comparison) -> str:
 
 def _rounded(numbers: Iterable[float]) -> list[float]:
     return [round(float(number), 4) for number in numbers]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and write what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, help="folder for the measurements")
+    parser.add_argument("--factory", action="append", default=[], help="only this one; repeat it")
+    parser.add_argument("--repeats", type=int, default=40, help="pairs of steps for each")
+    parser.add_argument(
+        "--workers", type=Path, help="instead, time this matrix with one worker and with two"
+    )
+    options = parser.parse_args(arguments)
+    if options.workers is not None:
+        benchmark_workers(options.workers, options.output)
+    else:
+        benchmark(options.output, factories=options.factory, repeats=options.repeats)
+
+
+if __name__ == "__main__":
+    main()

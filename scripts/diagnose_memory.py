@@ -1,6 +1,6 @@
 """How much memory it takes to read a large `.spacy` file.
 
-python -m spacy_dice.diagnose.memory corpus/wnut17/train.spacy metrics/diagnose
+python scripts/diagnose_memory.py corpus/wnut17/train.spacy metrics/diagnose
 """
 
 import argparse
@@ -18,7 +18,7 @@ import spacy
 import srsly
 from srsly.msgpack import Packer
 
-from ..experiments.results import write_json
+from spacy_dice._files import write_json
 
 _MEGABYTE = 1_000_000
 

@@ -1,6 +1,6 @@
 """Linear text classifiers on real data: plain, weighted, with thresholds, and with the losses.
 
-    python -m spacy_dice.experiments.sklearn_benchmark assets metrics/sklearn
+    python scripts/sklearn_benchmark.py assets metrics/sklearn
 
 tunes, runs what is not recorded yet, and writes the report. Nothing is chosen on test rows: of each
 data set 40 % of the rows (by a hash of the text) are development rows, never tested on. On them,
@@ -31,11 +31,11 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from ..corpora import read
-from ..estimators import F1ThresholdClassifier, SoftF1Classifier
-from ..metrics import get_scorers
-from .results import write_json
-from .sklearn_features import FEATURES
+from corpora import read
+from sklearn_features import FEATURES
+from spacy_dice._files import write_json
+from spacy_dice.estimators import F1ThresholdClassifier, SoftF1Classifier
+from spacy_dice.metrics import get_scorers
 
 N_SPLITS = 5
 STRENGTHS = (1.0, 10.0, 100.0)
@@ -273,7 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
             if not path.is_file():
                 write_json(path, run(problem, seed, tuned))
                 print(f"{name}: split {seed}", flush=True)
-    from .sklearn_report import write_report
+    from sklearn_report import write_report
 
     write_report(options.output)
 

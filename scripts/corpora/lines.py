@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from .._validation import refuse
+from spacy_dice._validation import refuse
 
 Line = tuple[int, str]
 SHOWN = 200

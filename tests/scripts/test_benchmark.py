@@ -5,8 +5,9 @@ import json
 import pytest
 from small_matrix import write_matrix
 
+import benchmark
 from spacy_dice.components import COMPONENTS
-from spacy_dice.experiments import benchmark
+from spacy_dice.experiments.runner import Summary
 
 
 def test_one_component(tmp_path, monkeypatch):
@@ -35,14 +36,30 @@ def test_unknown_component(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_workers(tmp_path):
-    matrix = write_matrix(tmp_path, seeds=[0])
+def test_workers(tmp_path, monkeypatch):
+    asked = []
+
+    def compare(matrix, output, *, jobs):
+        asked.append((list(matrix.datasets), output.is_relative_to(tmp_path), jobs))
+        return Summary(found=0, trained=4, failed={})
+
+    monkeypatch.setattr(benchmark, "compare", compare)
     lines = []
-    result = benchmark.benchmark_workers(matrix, tmp_path, echo=lines.append)
+    result = benchmark.benchmark_workers(write_matrix(tmp_path), tmp_path, echo=lines.append)
+    # Somewhere else, so that nothing is recorded already.
+    assert asked == [(["entities", "tags"], False, 1), (["entities", "tags"], False, 2)]
     assert json.loads((tmp_path / "workers.json").read_text()) == result
     assert result["runs"] == 4
-    assert result["ratio"] == pytest.approx(result["seconds"]["2"] / result["seconds"]["1"], 0.1)
+    assert list(result["seconds"]) == ["1", "2"]
     assert len(lines) == 2
+
+
+def test_workers_whose_runs_fail(tmp_path, monkeypatch):
+    summary = Summary(found=0, trained=3, failed={"tags / CE / seed 0": "ValueError"})
+    monkeypatch.setattr(benchmark, "compare", lambda matrix, output, *, jobs: summary)
+    with pytest.raises(RuntimeError, match="runs failed, so that their time means nothing"):
+        benchmark.benchmark_workers(write_matrix(tmp_path), tmp_path)
+    assert not (tmp_path / "workers.json").exists()
 
 
 def test_sides_are_timed_in_turn():

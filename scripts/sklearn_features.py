@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ..corpora.categories import PAIR_SEPARATOR
+from corpora.categories import PAIR_SEPARATOR
 
 # Words, and words with digits: model numbers say most about whether two products are one.
 _TOKENS = tuple(re.compile(pattern) for pattern in (r"\w+", r"\d+", r"\w*\d\w*"))
@@ -17,7 +17,7 @@ _TOKENS = tuple(re.compile(pattern) for pattern in (r"\w+", r"\d+", r"\w*\d\w*")
 class PairFeatures(TransformerMixin, BaseEstimator):
     """Products of the TF-IDF vectors of two texts, their similarities, and shared tokens.
 
-    The texts are joined by `spacy_dice.corpora.categories.PAIR_SEPARATOR`.
+    The texts are joined by `corpora.categories.PAIR_SEPARATOR`.
 
     >>> features = PairFeatures().fit(["red shoe ||| shoe", "blue hat ||| red hat"])
     >>> features.transform(["red hat ||| hat"]).toarray().round(2)

@@ -8,10 +8,10 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_dice.corpora.categories import read_labelled, read_multilabel, read_pairs
-from spacy_dice.corpora.columns import read_entities, read_tags
-from spacy_dice.corpora.conllu import read_treebank
-from spacy_dice.corpora.records import read_layers, read_prodigy, read_records
+from corpora.categories import read_labelled, read_multilabel, read_pairs
+from corpora.columns import read_entities, read_tags
+from corpora.conllu import read_treebank
+from corpora.records import read_layers, read_prodigy
 
 NLP = spacy.blank("en")
 
@@ -369,31 +369,6 @@ def test_layers_may_overlap(put):
 def test_malformed_layers(put, record, message):
     with pytest.raises(ValueError, match="line 1") as error:
         list(read_layers(put(json.dumps(record)), NLP, **LAYERS))
-    assert message in str(error.value)
-
-
-def test_records_with_their_split(put):
-    lines = [
-        {"split": "train", "text": "The Maren Kvist sank.", "entities": [[4, 15, "VESSEL"]]},
-        {"split": "test", "text": "Calm.", "entities": []},
-    ]
-    first, second = read_records(put("\n".join(map(json.dumps, lines))), NLP)
-    assert (first.user_data["split"], second.user_data["split"]) == ("train", "test")
-    assert offsets(first.ents) == [(4, 15, "VESSEL")]
-    assert set(bio(second)) == {"O"}
-
-
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
-        ({"split": "tset", "text": "a", "entities": []}, "a split, one of train, dev, test"),
-        ({"split": "dev", "text": "a"}, "KeyError('entities')"),
-        ({"split": "dev", "text": "a", "entities": [[0, 1]]}, "line 1: expected a record with"),
-    ],
-)
-def test_malformed_records(put, record, message):
-    with pytest.raises(ValueError, match="line 1") as error:
-        list(read_records(put(json.dumps(record)), NLP))
     assert message in str(error.value)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from spacy.tokens import Doc
 
@@ -12,44 +13,59 @@ Cut = Callable[[Doc], str]
 Choice = Callable[[list[Doc]], list[Doc]]
 
 
+class File(NamedTuple):
+    """A file of a data set.
+
+    path: below the address of the data set.
+    md5: checksum of the content, in hexadecimal digits.
+    name: what it is called in the assets folder (default: the last part of `path`).
+    """
+
+    path: str
+    md5: str
+    name: str = ""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One data set.
 
     name: what users call it.
+    title: what its authors call it, for people.
     lang: language code for `spacy.blank`.
     task: the component that the annotation is for: ner, spancat (and span_finder), tagger, textcat
         or textcat_multilabel. Rows for the tagger that come from Universal Dependencies also carry
         POS, morphological features and, where the treebank has them, lemmas.
     licence: as its source states it.
-    url: public address that `files` are relative to; empty: the files are in this package.
-    files: part (a split, or `all`) -> path below `url`.
+    url: public address that the paths of `files` are relative to.
+    files: part (a split, or `all`) -> its file.
     reader: turns one file, given its path and a blank pipeline, into docs.
     cuts: part -> the function that names the split of each of its docs; a part without one is
         a split.
     samples: part -> which of its docs are kept; without one, all.
     folder: its folder below the assets folder (default: the name).
-    prefix: put before the names of the files there, where data sets that share a folder have files
-        of the same name.
+    extra: whether it is only downloaded by `spacy project assets --extra`.
     """
 
     name: str
+    title: str
     lang: str
     task: str
     licence: str
     url: str
-    files: Mapping[str, str]
+    files: Mapping[str, File]
     reader: Reader
     cuts: Mapping[str, Cut] = field(default_factory=dict)
     samples: Mapping[str, Choice] = field(default_factory=dict)
     folder: str = ""
-    prefix: str = ""
+    extra: bool = True
 
     def asset(self, part: str) -> PurePosixPath:
-        """Return where the file of `part` lies below the assets folder: `<folder>/<file name>`."""
-        name = self.prefix + PurePosixPath(self.files[part]).name
+        """Return where the file of `part` lies below the assets folder."""
+        file = self.files[part]
+        name = file.name or PurePosixPath(file.path).name
         return PurePosixPath(self.folder or self.name, name)
 
     def address(self, part: str) -> str:
         """Return the public URL of the file of `part`."""
-        return self.url + self.files[part]
+        return self.url + self.files[part].path

@@ -1,7 +1,6 @@
 """Readers for JSON lines.
 
-With character offsets: Prodigy's export and the corpus in this package; with layers of tags: tokens
-whose spans may overlap.
+With character offsets: Prodigy's export; with layers of tags: tokens whose spans may overlap.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,6 @@ from spacy.tokens import Doc, Span
 
 from .columns import spans_of
 from .lines import malformed, numbered_lines
-from .splits import SPLITS
 
 Offsets = tuple[int, int, str]
 
@@ -41,24 +39,6 @@ def read_prodigy(path: Path, nlp: Language, *, spans_key: str = "") -> Iterator[
             doc = _annotated(nlp, record["text"], spans, tokens, spans_key)
         except (KeyError, TypeError, ValueError) as error:
             malformed(path, number, line, f"a Prodigy record ({error!r})")
-        yield doc
-
-
-def read_records(path: Path, nlp: Language) -> Iterator[Doc]:
-    """Yield docs with `ents` from lines of `{"split", "text", "entities": [[start, end, label]]}`.
-
-    The split is kept as `doc.user_data["split"]`. Annotations cut tokens as in `read_prodigy`.
-
-    Raises `ValueError` with file, number and content of a line that is not such a record.
-    """
-    for number, line, record in _texts(path):
-        if record.get("split") not in SPLITS:
-            malformed(path, number, line, f"a split, one of {', '.join(SPLITS)}")
-        try:
-            doc = _annotated(nlp, record["text"], [tuple(e) for e in record["entities"]])
-        except (KeyError, TypeError, ValueError) as error:
-            malformed(path, number, line, f"a record with text and entities ({error!r})")
-        doc.user_data["split"] = record["split"]
         yield doc
 
 

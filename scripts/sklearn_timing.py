@@ -1,6 +1,6 @@
 """Time and memory of the metric and of the classifier, against scikit-learn's own.
 
-python -m spacy_dice.experiments.sklearn_timing metrics/sklearn
+python scripts/sklearn_timing.py metrics/sklearn
 """
 
 import argparse
@@ -19,9 +19,9 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from ..estimators import SoftF1Classifier
-from ..metrics import soft_f1_score
-from .results import write_json
+from spacy_dice._files import write_json
+from spacy_dice.estimators import SoftF1Classifier
+from spacy_dice.metrics import soft_f1_score
 
 
 def time_metric(n_rows: int, repeats: int) -> list[dict[str, Any]]:

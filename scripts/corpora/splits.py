@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
-from .._validation import refuse
+from spacy_dice._validation import refuse
 
 SPLITS = ("train", "dev", "test")
 
@@ -57,8 +57,3 @@ class Sample:
 
 def _digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest(), "big")
-
-
-def recorded_split(doc: Doc) -> str:
-    """Return the split that the reader found in the record itself."""
-    return str(doc.user_data["split"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
-from spacy_dice.corpora import DATASETS, Dataset, convert, read
-from spacy_dice.corpora.columns import read_entities
-from spacy_dice.corpora.splits import Sample, Shares
+import convert as convert_script
+from corpora import DATASETS, Dataset, File, convert, read
+from corpora.columns import read_entities
+from corpora.splits import Sample, Shares
 
 NLP = spacy.blank("en")
 
@@ -113,14 +115,15 @@ def toy(tmp_path, monkeypatch):
     (assets / "toy").mkdir(parents=True)
     train = "\n".join(f"word{i}\tB-X\nz\tO\n" for i in range(40))
     (assets / "toy" / "train.tsv").write_text(train, encoding="utf-8")
-    (assets / "toy" / "test.tsv").write_text("it's\tI-X\nme\tO\n", encoding="utf-8")
+    (assets / "toy" / "own.tsv").write_text("it's\tI-X\nme\tO\n", encoding="utf-8")
     dataset = Dataset(
         name="toy",
+        title="Toy",
         lang="en",
         task="ner",
         licence="none",
         url="https://example.org/data/",
-        files={"train": "a/train.tsv", "test": "b/test.tsv"},
+        files={"train": File("a/train.tsv", "0"), "test": File("b/test.tsv", "1", "own.tsv")},
         reader=read_entities,
         cuts={"train": Shares(50, 50)},
     )
@@ -174,8 +177,8 @@ def test_a_sample_of_one_part(toy, monkeypatch):
 
 
 def test_failing_reader_leaves_nothing(toy, tmp_path):
-    (toy / "toy" / "test.tsv").write_text("a\tO\nbroken\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"test\.tsv: line 2: expected a token and a tag"):
+    (toy / "toy" / "own.tsv").write_text("a\tO\nbroken\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"own\.tsv: line 2: expected a token and a tag"):
         convert("toy", toy, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -197,10 +200,10 @@ def test_failing_write_leaves_the_old_files(toy, tmp_path, monkeypatch):
 
 
 def test_missing_asset_is_named(toy):
-    (toy / "toy" / "test.tsv").unlink()
+    (toy / "toy" / "own.tsv").unlink()
     with pytest.raises(ValueError, match="toy: ") as error:
         read("toy", toy)
-    assert str(toy / "toy" / "test.tsv") in str(error.value)
+    assert str(toy / "toy" / "own.tsv") in str(error.value)
     assert "spacy project assets" in str(error.value)
     assert "https://example.org/data/b/test.tsv" in str(error.value)
 
@@ -220,19 +223,29 @@ def test_rows_are_consistent(name):
     assert set(dataset.cuts) | set(dataset.samples) <= set(dataset.files)
     assets = [dataset.asset(part) for part in dataset.files]
     assert len(set(assets)) == len(assets)
-    if dataset.url:
-        assert dataset.url.startswith("https://")
-        assert dataset.url.endswith("/")
+    assert dataset.url.startswith("https://")
+    assert dataset.url.endswith("/")
+    assert all(re.fullmatch("[0-9a-f]{32}", file.md5) for file in dataset.files.values())
 
 
-def test_embedded_corpus_needs_no_assets(tmp_path):
-    splits = read("harbour", tmp_path / "nowhere")
-    assert list(splits) == ["train", "dev", "test"]
-    texts = {split: {doc.text for doc in docs} for split, docs in splits.items()}
-    assert all(texts.values())
-    assert not texts["train"] & texts["test"]
-    assert not texts["train"] & texts["dev"]
-    assert not texts["dev"] & texts["test"]
-    for docs in splits.values():
-        assert any(doc.ents for doc in docs)
-        assert all(doc.has_annotation("ENT_IOB") for doc in docs)
+# The script
+
+
+def test_script_converts_what_is_named(toy, tmp_path, capsys):
+    convert_script.main(["toy", "--assets", str(toy), "--output", str(tmp_path / "corpus")])
+    assert (tmp_path / "corpus" / "toy" / "dev.spacy").is_file()
+    assert re.fullmatch(r"toy: train \d+, dev \d+, test 1\n", capsys.readouterr().out)
+
+
+def test_script_converts_all_that_is_there(toy, tmp_path, capsys):
+    convert_script.main(["--assets", str(toy), "--output", str(tmp_path / "corpus")])
+    assert [path.name for path in (tmp_path / "corpus").iterdir()] == ["toy"]
+    assert "wnut17: left out, not all of its files are in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["wnut71", "wnut17"])
+def test_script_refuses_in_one_line(tmp_path, capsys, name):
+    with pytest.raises(SystemExit) as error:
+        convert_script.main([name, "--assets", str(tmp_path)])
+    assert error.value.code == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,33 @@
+"""Convert data sets to `.spacy` files: those that are named, or all whose files are there.
+
+python scripts/convert.py wnut17 skillspan
+"""
+
+import argparse
+from pathlib import Path
+
+from corpora import DATASETS, convert, files_of
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write `OUTPUT/NAME/{train,dev,test}.spacy` for each data set, and say what was left out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; default: all")
+    parser.add_argument("--assets", type=Path, default=Path("assets"), help="where the files are")
+    parser.add_argument("--output", type=Path, default=Path("corpus"), help="where corpora go")
+    options = parser.parse_args(arguments)
+    names = options.names or list(DATASETS)
+    try:
+        for name in names:
+            files = files_of(name, options.assets).values()
+            if not options.names and not all(file.is_file() for file in files):
+                print(f"{name}: left out, not all of its files are in {options.assets}")
+                continue
+            counts = convert(name, options.assets, options.output / name)
+            print(f"{name}: " + ", ".join(f"{split} {n}" for split, n in counts.items()))
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()
