@@ -250,8 +250,8 @@ def _digest_of_config(config: Config, dataset: Dataset) -> str:
 def _digest(owner: str, path: str) -> str:
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"{owner}: there is no corpus {path}; `python -m spacy dice convert` makes the "
-            "corpora of this project"
+            f"{owner}: there is no corpus {path}; paths are relative to the folder that the "
+            "command runs in"
         )
     return _digest_of_file(path, Path(path).stat().st_mtime_ns)
 
