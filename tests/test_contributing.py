@@ -15,7 +15,7 @@ from thinc.api import Config
 
 from spacy_dice.calibration import calibrate
 from spacy_dice.callbacks import use_losses
-from spacy_dice.components import COMPONENTS, Component, Score, register, row_of
+from spacy_dice.components import COMPONENTS, Component, Recipe, Score, register, row_of
 from spacy_dice.components.base import initialize_with_loss
 from spacy_dice.components.probed import ProbedTokenLoss
 from spacy_dice.components.table import fixed
@@ -60,7 +60,7 @@ ROW = Component(
     stock=TOY,
     cls=DiceToyTagger,
     output="softmax",
-    recommended={"ce_weight": 0.5},
+    recipe=Recipe(loss={"ce_weight": 0.5}, calibrate=()),
     tally=Tags,
     items=fixed(token_items(tag)),
     prefix="toy",
@@ -141,8 +141,12 @@ def test_diagnose(corpora, config):
     assert finding.train.examples == {"P": 56, "V": 40, "N": 32}
     assert finding.recommendations[0].block == {"@losses": ROW.stock_loss}
     assert "56" in to_text(diagnosis)
+    assert finding.calibrate is None
     rare = replace(finding.train, positives={"P": 116, "V": 6, "N": 6})
     assert recommend(ROW, rare)[0].block == {"@losses": "dice.DSC.v1", "ce_weight": 0.5}
+    rare = replace(finding, train=rare)
+    assert rare.recipe == ('[components.tagger.loss]\n@losses = "dice.DSC.v1"\nce_weight = 0.5\n')
+    assert "model-calibrated" in rare.calibrate
     # Of components that learn from the same annotation only the first is shown without a config.
     shown = [finding.component.stock for finding in diagnose(Path(corpora["train"])).findings]
     assert "tagger" in shown

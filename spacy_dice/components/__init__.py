@@ -8,7 +8,7 @@ from typing import Any
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
 from .factories import FACTORIES, class_with_loss, register, with_loss
 from .spans import DiceSpanCategorizer, DiceSpanFinder
-from .table import COMPONENTS, Component, Score, items_of, row_of, row_of_factory, score_of
+from .table import COMPONENTS, Component, Recipe, Score, items_of, row_of, row_of_factory, score_of
 from .tokens import (
     DiceEditTreeLemmatizer,
     DiceMorphologizer,
@@ -30,6 +30,7 @@ __all__ = [
     "DiceSpanFinder",
     "DiceTagger",
     "DiceTextCategorizer",
+    "Recipe",
     "Score",
     "class_with_loss",
     "items_of",

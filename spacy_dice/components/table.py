@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from spacy.tokens import Doc
@@ -64,6 +65,19 @@ class Score(NamedTuple):
     average: Literal["micro", "macro"] | None = None
 
 
+class Recipe(NamedTuple):
+    """What `diagnose` recommends for imbalanced labels, as far as it was measured.
+
+    loss: settings of the default loss.
+    config: other settings of the config, by their dotted names.
+    calibrate: options of `spacy dice calibrate`; None where decisions are not to be tuned.
+    """
+
+    loss: Mapping[str, Any] = MappingProxyType({})
+    config: Mapping[str, Any] = MappingProxyType({})
+    calibrate: tuple[str, ...] | None = None
+
+
 def default_loss() -> Mapping[str, Any]:
     """The loss of a component that is given no other."""
     return {"@losses": "dice.DSC.v1"}
@@ -84,7 +98,7 @@ class Component:
         first that says so counts.
     output: of the stock model.
     loss: the block of the default loss.
-    recommended: settings of the default loss that `diagnose` adds, as they were measured.
+    recipe: what goes with the default loss where labels are imbalanced.
     tally: what counts the gold labels in a corpus.
     items: of a component, the gold and predicted labels with their places that are compared.
     prefix: of the scores of these items; `{key}` stands for the key of a span group.
@@ -99,7 +113,7 @@ class Component:
     prefix: str
     scores: Mapping[str, Score]
     loss: Mapping[str, Any] = field(default_factory=default_loss)
-    recommended: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
     is_of: Callable[[Any], bool] = any_component
 
     @property
@@ -188,8 +202,12 @@ COMPONENTS: dict[str, Component] = {
             stock="ner",
             cls=DiceEntityRecognizer,
             output="transitions",
-            # As in the recipe of metrics/recipe.
-            recommended={"ce_weight": 0.3},
+            # Measured in metrics/recipe.
+            recipe=Recipe(
+                loss={"ce_weight": 0.3},
+                config={"training.optimizer.use_averages": True},
+                calibrate=("--types",),
+            ),
             tally=Entities,
             items=fixed(entity_items),
             prefix="ents",

@@ -4,13 +4,15 @@
 """
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from thinc.api import Config
 
 from .._validation import listed
-from ..components import Component
+from ..components import Component, Recipe
 from ..losses import F1
 from .distribution import BALANCED, FEW, TOO_FEW, Distribution
 
@@ -23,18 +25,23 @@ MAJORITY = 0.5
 
 
 class Recommendation(NamedTuple):
-    """A loss block, and why."""
+    """A loss block, and why.
+
+    recipe: what goes with it.
+    """
 
     block: Block
     reason: str
+    recipe: Recipe = Recipe()
 
 
 def recommend(row: Component, found: Distribution) -> list[Recommendation]:
     """The losses for a component with such labels, the first choice first."""
     if found.is_balanced:
         return [Recommendation({"@losses": row.stock_loss}, "what spaCy itself trains on")]
-    first: Block = {**row.loss, **row.recommended}
-    choices = [Recommendation(first, "aims at F1: examples that are easy already lose weight")]
+    first: Block = {**row.loss, **row.recipe.loss}
+    why = "aims at F1: examples that are easy already lose weight"
+    choices = [Recommendation(first, why, row.recipe)]
     if row.output == "logistic":
         why = "less of a change from spaCy's squared error"
         return [*choices, Recommendation({"@losses": "dice.CE.v1"}, why)]
@@ -95,6 +102,31 @@ def to_snippet(name: str, factory: str | None, block: Mapping[str, Any]) -> str:
     """
     lines = [f'# In [components.{name}]: factory = "{factory}"', ""] if factory else []
     return "\n".join(lines + _sections(f"components.{name}.loss", block)) + "\n"
+
+
+def to_settings(settings: Mapping[str, Any]) -> str:
+    """Settings as comments: the sections that they belong to are there already.
+
+    settings: by their dotted names.
+    """
+    lines = []
+    for name, value in settings.items():
+        section, _, key = name.rpartition(".")
+        lines.append(f"# In [{section}]: {key} = {json.dumps(value)}\n")
+    return "".join(lines)
+
+
+def to_command(name: str, options: Iterable[str], dev: Path | None) -> str:
+    """The command that tunes the decisions of a trained component.
+
+    name: of the component. options: more of the command. dev: the dev set, if it is known.
+    """
+    lines = [
+        "python -m spacy dice calibrate training/model-best",
+        shlex.quote(str(dev or "dev.spacy")),
+        shlex.join(["training/model-calibrated", "--component", name, *options]),
+    ]
+    return " \\\n    ".join(lines) + "\n"
 
 
 def _sections(section: str, block: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from .._validation import check_choice, listed, refuse
 from ..components import COMPONENTS, Component, row_of_factory
 from ..components.base import annotation_of
 from ..components.tallies import Categories, ExclusiveCategories, GroupTally, Tally
-from .advice import Recommendation, expect, recommend, to_snippet
+from .advice import Recommendation, expect, recommend, to_command, to_settings, to_snippet
 from .distribution import Distribution
 from .docbin import files_of, stream
 
@@ -47,11 +47,12 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found for a component; without a dev set `dev` is None."""
+    """What was found for a component; without a dev set `dev` and `dev_path` are None."""
 
     component: Wanted
     train: Distribution
     dev: Distribution | None
+    dev_path: Path | None = None
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -65,6 +66,19 @@ class Finding:
             to_snippet(self.component.name, self.component.factory, choice.block)
             for choice in self.recommendations
         ]
+
+    @property
+    def recipe(self) -> str:
+        """All that goes into the config for the first choice."""
+        return self.snippets[0] + to_settings(self.recommendations[0].recipe.config)
+
+    @property
+    def calibrate(self) -> str | None:
+        """The command to go on with after training; None if there is nothing to tune."""
+        options = self.recommendations[0].recipe.calibrate
+        if options is None:
+            return None
+        return to_command(self.component.name, options, self.dev_path)
 
     @property
     def only_in_train(self) -> list[str]:
@@ -85,8 +99,12 @@ class Finding:
             "only_in_train": self.only_in_train,
             "only_in_dev": self.only_in_dev,
             "expect": expect(self.component.row, self.train),
-            "losses": [choice._asdict() for choice in self.recommendations],
+            "losses": [
+                {"block": choice.block, "reason": choice.reason} for choice in self.recommendations
+            ],
             "snippets": self.snippets,
+            "recipe": self.recipe,
+            "calibrate": self.calibrate,
         }
 
 
@@ -156,6 +174,7 @@ def diagnose(
                 component=wanted,
                 train=Distribution.of(tally, of_train.strings),
                 dev=in_dev.get(wanted.name),
+                dev_path=dev,
             )
             for wanted, tally in of_train.tallies
         ],

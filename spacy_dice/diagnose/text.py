@@ -71,12 +71,16 @@ def _finding(finding: Finding, *, full: bool) -> Iterator[RenderableType]:
     for name, text in _facts(finding):
         yield _paragraph(name, text)
     yield _paragraph("Expect", "\n".join(expect(finding.component.row, found)))
-    for i, (choice, snippet) in enumerate(
-        zip(finding.recommendations, finding.snippets, strict=True)
-    ):
-        yield _paragraph("Paste" if not i else "Or", f"{choice.reason}:")
-        # Not indented: in a config that would be the rest of the line above.
-        yield Syntax(snippet.rstrip(), "ini", background_color="default")
+    first, *others = zip(finding.recommendations, finding.snippets, strict=True)
+    for choice, snippet in others:
+        yield _paragraph("Compare", f"{choice.reason}:")
+        yield _code(snippet, "ini")
+    # What to do comes last, where a person looks first.
+    yield _paragraph("Paste", f"{first[0].reason}:")
+    yield _code(finding.recipe, "ini")
+    if finding.calibrate is not None:
+        yield _paragraph("Then", "tune the decisions of the trained pipeline on the dev set:")
+        yield _code(finding.calibrate, "bash")
 
 
 def _table(found: Distribution, *, full: bool) -> Table:
@@ -127,6 +131,11 @@ def _paragraph(name: str, text: str) -> RenderableType:
     line.add_column(overflow="fold")
     line.add_row(Text(name), Text(text))
     return line
+
+
+def _code(text: str, language: str) -> RenderableType:
+    # Not indented: in a config that would be the rest of the line above.
+    return Syntax(text.rstrip(), language, background_color="default")
 
 
 def _names(labels: Iterable[str], limit: int = 12) -> str:

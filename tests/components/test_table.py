@@ -50,7 +50,7 @@ def test_factory_of_a_row(factory):
     assert config["loss"] == row.loss
     assert registry.resolve({"loss": dict(row.loss)})["loss"] == DSC()
     # The recommended settings are settings of the same loss.
-    registry.resolve({"loss": {**row.loss, **row.recommended}})
+    registry.resolve({"loss": {**row.loss, **row.recipe.loss}})
 
 
 def test_no_other_name_is_a_factory():
@@ -165,5 +165,5 @@ def test_a_row_is_there_once():
     row = COMPONENTS["dice_ner"]
     assert register(row) is not None
     with pytest.raises(ValueError, match="dice_ner: is in the table of components already"):
-        register(type(row)(**{**vars(row), "recommended": {}}))
+        register(type(row)(**{**vars(row), "recipe": components.Recipe()}))
     assert COMPONENTS["dice_ner"] is row

@@ -1,6 +1,7 @@
 """What diagnose says about a corpus: counts, labels, advice, and blocks that train."""
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -269,6 +270,37 @@ def test_block_of_a_stock_component(corpus, tmp_path):
     config["components"]["ner"]["factory"] = "dice_ner"
     text = with_snippet(config, "ner", first)
     assert load_model_from_config(Config().from_str(text)).get_pipe("ner").loss
+
+
+def test_ends_with_the_whole_recipe(corpus, tmp_path):
+    """Loss, settings beside it and the command to go on with, which is one that there is."""
+    nlp = pipeline("ner", stock=True)
+    nlp.config.to_disk(tmp_path / "config.cfg")
+    dev = write(tmp_path / "the dev set.spacy", make_docs([3]))
+    diagnosis = diagnose(corpus, tmp_path / "config.cfg", dev)
+    [finding] = diagnosis.findings
+    assert finding.recipe == (
+        '# In [components.ner]: factory = "dice_ner"\n\n[components.ner.loss]\n'
+        '@losses = "dice.DSC.v1"\nce_weight = 0.3\n'
+        "# In [training.optimizer]: use_averages = true\n"
+    )
+    text = to_text(diagnosis)
+    assert text.count("ce_weight") == 1
+    assert text.endswith(finding.calibrate)
+    words = shlex.split(finding.calibrate.replace("\\\n", ""))
+    assert words[:4] == ["python", "-m", "spacy", "dice"]
+    assert str(dev) in words
+    assert words[-3:] == ["--component", "ner", "--types"]
+    result = CliRunner().invoke(app, words[4:])
+    assert "training/model-best" in result.output
+    assert "No such option" not in result.output
+    # Without a dev set there is a name to replace; without imbalance there is nothing to tune.
+    [finding] = diagnose(corpus, tmp_path / "config.cfg").findings
+    assert " dev.spacy " in finding.calibrate
+    [finding] = diagnose(
+        write(tmp_path / "even.spacy", make_docs([1, 2])), component="senter"
+    ).findings
+    assert finding.calibrate is None
 
 
 def test_weights_are_those_that_the_loss_counts():
