@@ -26,7 +26,6 @@ from spacy_dice.experiments.matrix import read_matrix
 from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.results import read_records
 from spacy_dice.experiments.runner import compare
-from spacy_dice.functional import as_cells
 from spacy_dice.items import tag, token_items
 from spacy_dice.losses import RegisteredLoss
 from spacy_dice.scorers import scores_of_items
@@ -74,10 +73,11 @@ class GCE(RegisteredLoss):
 
     q: float = 0.7
 
-    def objective(self, probs, targets, *, weights, labels, activation, ce_grad):
-        rows = 1.0 if weights is None else as_cells(weights).mean(axis=1, keepdims=True)
-        power = (targets * probs).sum(axis=1, keepdims=True) ** self.q
-        return float(((1 - power) / self.q * rows).sum()), power * (probs - targets) * rows
+    def evaluate(self, batch):
+        rows = 1.0 if batch.weights is None else batch.weights.mean(axis=1, keepdims=True)
+        power = (batch.targets * batch.probs).sum(axis=1, keepdims=True) ** self.q
+        gradient = power * (batch.probs - batch.targets) * rows
+        return float(((1 - power) / self.q * rows).sum()), gradient
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -24,6 +24,7 @@ from ..items import (
     tag,
     token_items,
 )
+from ..losses import main_names
 from .base import LossMixin
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
 from .spans import DiceSpanCategorizer, DiceSpanFinder
@@ -137,8 +138,7 @@ class Component:
 
     def columns_of(self, component: Any) -> list[str]:
         """The label of each column of the output layer of `component`, ours or stock."""
-        names = self.cls.name_columns(component)
-        return [name if isinstance(name, str) else name[0] for name in names]
+        return main_names(self.cls.name_columns(component))
 
     def is_annotated(self, component: Any, doc: Doc) -> bool:
         """Whether a gold document says what is right for `component`, ours or stock."""
