@@ -1,0 +1,102 @@
+"""What is imported is declared, and what is built holds what it should."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from setuptools.config.pyprojecttoml import load_file
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "spacy_dice"
+PROJECT = load_file(ROOT / "pyproject.toml")["project"]
+DISTRIBUTIONS = packages_distributions()
+
+
+def names_of(requirements):
+    return {normalized(re.match(r"[\w.-]+", line).group()) for line in requirements}
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported():
+    """Distribution -> the modules of this package that import it."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            else:
+                continue
+            for name in {name.split(".")[0] for name in names} - {"spacy_dice"}:
+                if name not in sys.stdlib_module_names:
+                    distribution = normalized(DISTRIBUTIONS.get(name, [name])[0])
+                    found.setdefault(distribution, set()).add(path.relative_to(PACKAGE).as_posix())
+    return found
+
+
+# What users bring along: these extras are for them, and what is in no extra but these is optional.
+EXTRAS = ("torch", "transformers", "report", "dask")
+
+
+def test_imports_are_declared():
+    declared = names_of(PROJECT["dependencies"])
+    for extra in EXTRAS:
+        declared |= names_of(PROJECT["optional-dependencies"][extra])
+    missing = {name: paths for name, paths in imported().items() if name not in declared}
+    assert not missing
+
+
+def test_declarations_are_imported():
+    assert names_of(PROJECT["dependencies"]) <= set(imported())
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The names of the files in the wheel and in the sdist, built from a copy of the sources."""
+    folder = tmp_path_factory.mktemp("build")
+    source, output = folder / "source", folder / "dist"
+    output.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("spacy_dice", "tests", "configs", "scripts"):
+        shutil.copytree(ROOT / name, source / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "MANIFEST.in"):
+        shutil.copy(ROOT / name, source)
+    code = (
+        "import sys; from setuptools import build_meta\n"
+        "output = sys.argv[1]\n"  # Building replaces the arguments.
+        "build_meta.build_sdist(output); build_meta.build_wheel(output)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(output)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,), (sdist,) = output.glob("*.whl"), output.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = set(archive.namelist())
+    with tarfile.open(sdist) as archive:
+        in_sdist = {name.partition("/")[2] for name in archive.getnames()}
+    return in_wheel, in_sdist
+
+
+def test_wheel_holds_the_package_and_nothing_else(built):
+    wheel, _ = built
+    files = {name for name in wheel if ".dist-info/" not in name}
+    sources = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert files == {path.relative_to(ROOT).as_posix() for path in sources}
+    assert {"spacy_dice/py.typed", "spacy_dice/corpora/harbour.jsonl"} <= files
+
+
+def test_sdist_holds_what_the_wheel_is_built_from_and_no_tests(built):
+    wheel, sdist = built
+    assert {name for name in wheel if ".dist-info/" not in name} <= sdist
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= sdist
+    assert not {"tests", "metrics", "configs", "scripts"} & {name.split("/")[0] for name in sdist}
