@@ -51,6 +51,15 @@ def listed(names: Iterable[Any], limit: int = 20) -> str:
 
 
 def nearest(name: Any, choices: Iterable[str]) -> str:
-    """Return ` (did you mean …?)` for the closest of `choices`, or an empty string."""
-    close = get_close_matches(str(name), list(choices), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    """Return ` (did you mean …?)` for the closest of `choices`, or an empty string.
+
+    Letter case does not count: it is what people get wrong most.
+
+    >>> nearest("PERSON", ["person", "location"])
+    " (did you mean 'person'?)"
+    """
+    folded: dict[str, str] = {}
+    for choice in choices:
+        folded.setdefault(choice.casefold(), choice)
+    close = get_close_matches(str(name).casefold(), folded, n=1)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""

@@ -90,9 +90,9 @@ def columns(owner: str, setting: str, label: str, labels: Labels | None) -> list
         )
     found = columns_of(label, labels)
     if not found:
-        known = dict.fromkeys(
-            n for own in labels for n in ((own,) if isinstance(own, str) else own)
-        )
+        # What several columns answer to comes first: entity types before moves.
+        names = [(own,) if isinstance(own, str) else own for own in labels]
+        known = dict.fromkeys([n for own in names for n in own[1:]] + [own[0] for own in names])
         refuse(
             owner,
             f"{setting} names the label {label!r}, which is not among the labels {listed(known)}"

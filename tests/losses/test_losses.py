@@ -235,6 +235,18 @@ def test_columns_answer_to_other_names_too():
         WCE(class_weights={"PRE": 2.0}).bind(labels)
 
 
+def test_a_wrong_label_is_told_from_types_and_letter_case():
+    """Entity types stand before the moves, of which a list has room for some."""
+    types = [f"type-{i}" for i in range(18)] + ["person"]
+    labels = [(f"{move}-{name}", name) for move in "BILU" for name in types]
+    for wrong in ("PERSON", "persn"):
+        with pytest.raises(ValueError, match=r"\(did you mean 'person'\?\)$") as error:
+            WCE(class_weights={wrong: 2.0}).bind(labels)
+        told = str(error.value)
+        assert all(repr(name) in told for name in types)
+        assert told.index("'person'") < told.index("'B-type-0'")
+
+
 def test_wce_weights_are_the_papers():
     loss = WCE(K=1.0)
     counts = numpy.array([90.0, 10.0, 0.0])
