@@ -14,6 +14,12 @@ Every function takes
 and returns ``(value, gradient)``: the loss summed over all rows, a float, and an array like
 ``probs``. Arrays stay on their backend (NumPy, CuPy) and keep their dtype.
 
+A gradient by probabilities is one that the layer turns into the bounded gradient by the logits, as
+far as its probabilities in float32 tell: a softmax has 0 for classes that are 103 below the
+highest logit, and a logistic output is 1 above a logit of 17, so that the derivative of the layer,
+and with it any gradient, is 0 there. Mistakes on negatives that are surer than that stay as they
+are; those on positives are told apart down to the least logit that Thinc has, -20.
+
 The Dice family (`dice`, `tversky`, `self_adjusting_dice`) shares one kernel, `_overlap.py`. It
 works on elasticities, ``p * dL/dp``, because these stay bounded where ``dL/dp`` alone does not.
 
@@ -78,20 +84,15 @@ def cross_entropy(
         else:
             row_weight = xp.where(has_gold, positive.sum(axis=1, keepdims=True), 1)
             gradient = probs * row_weight - positive
-        if wrt == "probs":
-            gradient = _by_probs(xp, probs, gradient)
     else:
-        negative = 1 - targets
-        logs = positive * _log(xp, probs) + negative * _log(xp, 1 - probs)
-        if wrt == "logits":
-            gradient = probs * negative - (1 - probs) * positive
-        else:
-            floor = xp.finfo(probs.dtype).eps
-            gradient = negative / xp.maximum(1 - probs, floor) - positive / xp.maximum(probs, floor)
+        negative, rest = 1 - targets, 1 - probs
+        logs = positive * _log(xp, probs) + negative * _log(xp, rest)
+        gradient = probs * negative - rest * positive
     if weights is not None:
         logs = logs * weights
         gradient = gradient * weights
-    return 0.0 - float(logs.sum()), gradient  # not -0.0
+    value = 0.0 - float(logs.sum())  # not -0.0
+    return value, gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
 
 
 def log_loss(
@@ -132,24 +133,20 @@ def focal(
     xp = get_array_module(probs)
     weights = as_cells(weights)
     positive = targets if class_weights is None else targets * class_weights
-    value, elasticity = _focal_side(xp, probs, positive, focus)
-    if not exclusive:
-        rest = 1 - probs
-        value_of_rest, elasticity_of_rest = _focal_side(xp, rest, 1 - targets, focus)
-        value = value + value_of_rest
-    if weights is not None:
-        value = value * weights
-        elasticity = elasticity * weights
-    total = float(value.sum())
+    # A power below 1 is steep at 0, where 1 - p has lost its digits.
+    rest = _rest(xp, probs, exclusive) if 0 < focus < 1 else 1 - probs
+    value, elasticity = _focal_side(xp, probs, rest, positive, focus)
     if exclusive:
-        return total, _backprop(xp, probs, elasticity, exclusive, wrt)
+        if weights is not None:
+            value, elasticity = value * weights, elasticity * weights
+        return float(value.sum()), _backprop(xp, probs, elasticity, exclusive, wrt)
+    value_of_rest, elasticity_of_rest = _focal_side(xp, rest, probs, 1 - targets, focus)
+    value = value + value_of_rest
+    gradient = elasticity * rest - elasticity_of_rest * probs
     if weights is not None:
-        elasticity_of_rest = elasticity_of_rest * weights
-    if wrt == "logits":
-        return total, elasticity * rest - elasticity_of_rest * probs
-    floor = xp.finfo(probs.dtype).eps
-    gradient = elasticity / xp.maximum(probs, floor)
-    return total, gradient - elasticity_of_rest / xp.maximum(rest, floor)
+        value, gradient = value * weights, gradient * weights
+    total = float(value.sum())
+    return total, gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
 
 
 def squared_error(
@@ -284,7 +281,8 @@ def self_adjusting_dice(
     0.5333
     """
     xp = get_array_module(probs)
-    rest = 1 - probs
+    # A power below 1 is steep at 0, where 1 - p has lost its digits.
+    rest = _rest(xp, probs, exclusive) if 0 < alpha < 1 else 1 - probs
     u = probs if alpha == 0 else (rest if alpha == 1 else rest**alpha) * probs
     rest_divides = False
     if detach_weight or alpha == 0:
@@ -295,7 +293,7 @@ def self_adjusting_dice(
     else:
         # p du/dp = u (1 - (1+alpha) p) / (1-p). The division is left to _backprop_by_rest, which
         # never forms the quotient: it is infinite at p = 1 for alpha < 1.
-        slope = u * (1 - (1 + alpha) * probs)
+        slope = u * (rest - alpha * probs)
         rest_divides = True
     value, elasticity = overlap(
         xp, u, slope, targets, plain_dice, smooth, reduction, weights, class_weights
@@ -310,12 +308,11 @@ _SAFE_SMOOTH = 1e-2
 
 
 def _focal_side(
-    xp: ModuleType, p: Floats2d, y: Floats2d, focus: float
+    xp: ModuleType, p: Floats2d, rest: Floats2d, y: Floats2d, focus: float
 ) -> tuple[Floats2d, Floats2d]:
-    """Value and elasticity of ``-y (1-p)^focus log p``."""
-    rest = 1 - p
+    """Value and elasticity of ``-y (1-p)^focus log p``; `rest` is 1 - p."""
     factor = y * rest**focus if focus else y
-    log = _log(xp, p)
+    log = xp.where(p > 0.5, xp.log1p(-xp.minimum(rest, 0.5)), _log(xp, p))
     value = -factor * log
     # p d/dp = -(1-p)^focus (1 - focus p log p / (1-p)), and log p / (1-p) -> -1 for p -> 1.
     slope = xp.where(rest > 0, log / xp.where(rest > 0, rest, 1), -1)
@@ -329,10 +326,9 @@ def _backprop(
     if exclusive:
         total = elasticity @ xp.ones((probs.shape[1], 1), probs.dtype)
         gradient = xp.subtract(elasticity, probs * total, out=elasticity)
-        return gradient if wrt == "logits" else _by_probs(xp, probs, gradient)
-    if wrt == "logits":
-        return elasticity * (1 - probs)
-    return elasticity / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
+    else:
+        gradient = elasticity * (1 - probs)
+    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
 
 
 def _backprop_by_rest(
@@ -340,32 +336,52 @@ def _backprop_by_rest(
 ) -> Floats2d:
     """The same from ``scaled = (1-p) p * dL/dp``, which is bounded where ``p * dL/dp`` is not.
 
-    For softmax, ``dz_k = scaled_k - p_k sum_{j != k} scaled_j / (1-p_j)``, bounded because
-    p_k <= 1 - p_j. The cell with the highest probability is the only one for which that sum loses
-    digits; it follows from the others, as the gradient of a row sums to 0.
+    For softmax, ``dz_k = scaled_k - p_k sum_{j != k} scaled_j / (1-p_j)``. The class t with the
+    highest probability is the only one for which 1 - p can be small; ``p_k / (1-p_t) <= 1`` is
+    formed first for it. Its own gradient follows from the others, as that of a row sums to 0.
     """
-    floor = xp.finfo(probs.dtype).eps / 4
     if not exclusive:
-        if wrt == "logits":
-            return scaled
-        return scaled / xp.maximum(probs * rest, floor * xp.finfo(probs.dtype).eps)
-    unscaled = scaled / xp.maximum(rest, floor)
-    gradient = unscaled.sum(axis=1, keepdims=True) - unscaled
-    gradient *= probs
-    xp.subtract(scaled, gradient, out=gradient)
-    rows, top = xp.arange(len(probs)), probs.argmax(axis=1)
-    gradient[rows, top] = 0
-    gradient[rows, top] = -gradient.sum(axis=1)
-    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient)
+        return scaled if wrt == "logits" else _by_probs(xp, probs, scaled, exclusive)
+    cells = xp.arange(len(probs)), probs.argmax(axis=1)
+    scaled_of_top, rest_of_top = scaled[cells][:, None], rest[cells][:, None]
+    unscaled = scaled.copy()
+    unscaled[cells] = 0
+    unscaled /= xp.maximum(rest, probs)
+    gradient = scaled - probs * (unscaled.sum(axis=1, keepdims=True) - unscaled)
+    others = probs.copy()
+    others[cells] = 0
+    gradient -= others / xp.where(rest_of_top > 0, rest_of_top, 1) * scaled_of_top
+    gradient[cells] = 0
+    gradient[cells] = -gradient.sum(axis=1)
+    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
 
 
-def _by_probs(xp: ModuleType, probs: Floats2d, gradient: Floats2d) -> Floats2d:
-    """From the gradient by the logits of a softmax to one by its probabilities.
+def _by_probs(xp: ModuleType, probs: Floats2d, gradient: Floats2d, exclusive: bool) -> Floats2d:
+    """From the gradient by the logits to one by the probabilities.
 
-    Divided by p, it is turned into itself by the derivative of softmax:
-    ``p_k (g_k/p_k - sum_j p_j g_j/p_j) = g_k``, as the gradient of a row sums to 0.
+    It is one that the derivative of the activation turns into itself: ``p_k (g_k/p_k - sum_j p_j
+    g_j/p_j) = g_k`` for softmax, as the gradient of a row sums to 0, and ``p (1-p) g/(p (1-p))``.
+    Where that derivative is 0 in this dtype, nothing comes through, and the quotient stays finite.
     """
-    return gradient / xp.maximum(probs, xp.finfo(probs.dtype).tiny)
+    slope = probs if exclusive else probs * (1 - probs)
+    tiny = xp.finfo(probs.dtype).tiny
+    return gradient / xp.maximum(slope, tiny * xp.maximum(abs(gradient), 1))
+
+
+def _rest(xp: ModuleType, probs: Floats2d, exclusive: bool) -> Floats2d:
+    """1 - p, as well as it can be told where p is nearly 1.
+
+    The largest of exclusive classes is the only one for which 1 - p loses digits: the others tell
+    what they sum to. By itself, a p of 1 stands for all numbers that round to it.
+    """
+    rest = 1 - probs
+    if not exclusive:
+        return xp.maximum(rest, xp.finfo(probs.dtype).eps / 8)
+    cells = xp.arange(len(probs)), probs.argmax(axis=1)
+    others = probs.copy()
+    others[cells] = 0
+    rest[cells] = others.sum(axis=1)
+    return rest
 
 
 def _log(xp: ModuleType, p: Floats2d) -> Floats2d:

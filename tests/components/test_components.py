@@ -488,6 +488,22 @@ def test_a_textcat_with_softmax_activation_gets_the_gradient_of_the_logits():
     assert abs(expected).max() > 0.1
 
 
+@pytest.mark.parametrize("loss", ["WCE", "FL", "DSC", "CE", "MacroF1", "SE"])
+def test_a_textcat_that_is_surely_wrong_gets_a_finite_gradient(loss):
+    """A probability that underflows, and a weight: what is divided by it must not overflow."""
+    settings = {"class_weights": {"animal": 50.0}} if loss in ("WCE", "FL", "DSC") else {}
+    nlp = pipeline("textcat-bow", {"@losses": f"dice.{loss}.v1", **settings})
+    data = complete(nlp.vocab)
+    nlp.initialize(lambda: data)
+    pipe = nlp.get_pipe("textcat")
+    others = [1.0 if label == "other" else 0.0 for label in pipe.labels]
+    least = [1.0 if label == "other" else 1e-38 for label in pipe.labels]
+    scores = numpy.array([others, least, others, least], dtype="f")
+    value, gradient = pipe.get_loss(data, scores)
+    assert numpy.isfinite(value)
+    assert numpy.isfinite(pipe.model.ops.backprop_softmax(scores, gradient, axis=-1)).all()
+
+
 def test_unknown_output_layers():
     model = pipeline("tagger").get_pipe("tagger").model.get_ref("tok2vec")
     assert layer_of(model, LOGISTIC) is LOGISTIC

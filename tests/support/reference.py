@@ -68,18 +68,30 @@ def naive_value(
     return total * max(rows, gold_total) / max(present, 1)
 
 
+def logarithms(logits, exclusive):
+    """``log p`` and ``log (1 - p)``, without the digits that 1 - p loses."""
+    torch = pytest.importorskip("torch")
+    if not exclusive:
+        sigmoid = torch.nn.functional.logsigmoid
+        return sigmoid(logits), sigmoid(-logits)
+    log_p = torch.log_softmax(logits, 1)
+    n = logits.shape[1]
+    others = log_p[:, None, :].expand(-1, n, -1).masked_fill(torch.eye(n).bool(), -torch.inf)
+    return log_p, torch.logsumexp(others, 2)
+
+
 def torch_loss(
     name, logits, targets, *, exclusive, reduction="example", weights, class_weights, **k
 ):
     """The loss as a differentiable function of the logits, in float64."""
     torch = pytest.importorskip("torch")
-    p = torch.softmax(logits, 1) if exclusive else torch.sigmoid(logits)
-    y = targets
+    log_p, log_rest = logarithms(logits, exclusive)
+    p, y = log_p.exp(), targets
     if name in ("cross_entropy", "focal"):
         focus = k.get("focus", 0.0)
-        cells = -class_weights * y * (1 - p) ** focus * torch.log(p)
+        cells = -class_weights * y * (focus * log_rest).exp() * log_p
         if not exclusive:
-            cells = cells - (1 - y) * p**focus * torch.log1p(-p)
+            cells = cells - (1 - y) * (focus * log_p).exp() * log_rest
         return (cells * weights).sum()
     if name == "squared_error":
         return (weights * class_weights * (p - y) ** 2 / 2).sum()
@@ -90,7 +102,7 @@ def torch_loss(
         tp = torch.minimum(p, y)
         num, den = tp, tp + k["alpha"] * (p - tp) + k["beta"] * (y - tp)
     else:
-        factor = (1 - p) ** k["alpha"]
+        factor = (k["alpha"] * log_rest).exp()
         u = (factor.detach() if k.get("detach_weight") else factor) * p
         num, den = 2 * torch.minimum(u, y), u + y
     if reduction == "example":
