@@ -12,13 +12,14 @@ Every function takes
   the derivative of their own activation (Thinc's ``Logistic`` and ``softmax_activation``);
 
 and returns ``(value, gradient)``: the loss summed over all rows, a float, and an array like
-``probs``. Arrays stay on their backend (NumPy, CuPy) and keep their dtype.
+``probs``. Arrays stay on their backend (NumPy, CuPy) and keep their dtype, float32 or float64: sums
+over float16 would soon end, and a bound loss computes in float32 for it.
 
 A gradient by probabilities is one that the layer turns into the bounded gradient by the logits, as
-far as its probabilities in float32 tell: a softmax has 0 for classes that are 103 below the
-highest logit, and a logistic output is 1 above a logit of 17, so that the derivative of the layer,
-and with it any gradient, is 0 there. Mistakes on negatives that are surer than that stay as they
-are; those on positives are told apart down to the least logit that Thinc has, -20.
+far as probabilities in float32 tell. They do not where the derivative of the layer is 0: for
+classes of a softmax 80 or more below the highest logit, and where a logistic output rounds to 1,
+above a logit of 17. Mistakes on negatives that are surer than that get no gradient; those on
+positives do, down to the least logit that Thinc's layer has, -20.
 
 The Dice family (`dice`, `tversky`, `self_adjusting_dice`) shares one kernel, `_overlap.py`. It
 works on elasticities, ``p * dL/dp``, because these stay bounded where ``dL/dp`` alone does not.
@@ -326,9 +327,8 @@ def _backprop(
     if exclusive:
         total = elasticity @ xp.ones((probs.shape[1], 1), probs.dtype)
         gradient = xp.subtract(elasticity, probs * total, out=elasticity)
-    else:
-        gradient = elasticity * (1 - probs)
-    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
+        return gradient if wrt == "logits" else _quotient(xp, gradient, probs)
+    return elasticity * (1 - probs) if wrt == "logits" else _quotient(xp, elasticity, probs)
 
 
 def _backprop_by_rest(
@@ -361,11 +361,18 @@ def _by_probs(xp: ModuleType, probs: Floats2d, gradient: Floats2d, exclusive: bo
 
     It is one that the derivative of the activation turns into itself: ``p_k (g_k/p_k - sum_j p_j
     g_j/p_j) = g_k`` for softmax, as the gradient of a row sums to 0, and ``p (1-p) g/(p (1-p))``.
-    Where that derivative is 0 in this dtype, nothing comes through, and the quotient stays finite.
     """
-    slope = probs if exclusive else probs * (1 - probs)
-    tiny = xp.finfo(probs.dtype).tiny
-    return gradient / xp.maximum(slope, tiny * xp.maximum(abs(gradient), 1))
+    return _quotient(xp, gradient, probs if exclusive else probs * (1 - probs))
+
+
+def _quotient(xp: ModuleType, gradient: Floats2d, slope: Floats2d) -> Floats2d:
+    """``gradient / slope``, finite where a slope is 0 in this dtype: nothing comes through it."""
+    least = _HEADROOM * xp.finfo(gradient.dtype).tiny
+    return gradient / xp.maximum(slope, least * xp.maximum(abs(gradient), 1))
+
+
+# What a gradient by probabilities may be multiplied with, or a sum of such, and still be finite.
+_HEADROOM = 1024
 
 
 def _rest(xp: ModuleType, probs: Floats2d, exclusive: bool) -> Floats2d:

@@ -84,7 +84,9 @@ def unavoidable(name, targets, settings, exclusive, wrt, probs, exact):
         # What the derivative of the layer multiplies with 0, or a number without all its digits.
         tiny = numpy.finfo("f").tiny
         slope = probs if exclusive else probs * (1 - probs)
-        lost = numpy.where(slope < 4 * tiny * numpy.maximum(abs(exact), 1), abs(exact), 0)
+        lost = numpy.where(
+            slope < functional._HEADROOM * tiny * numpy.maximum(abs(exact), 1), abs(exact), 0
+        )
         bound = bound + lost
         if exclusive:
             bound = bound + probs * lost.sum(axis=1, keepdims=True)

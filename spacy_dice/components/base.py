@@ -1,6 +1,7 @@
 """What every component with a dice loss shares: the loss, its labels and its steps."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from functools import wraps
 from math import isfinite
@@ -10,6 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from thinc.api import Optimizer
 from thinc.types import Floats2d
+from thinc.util import get_array_module
 
 from .._validation import listed, refuse
 from ..losses import DSC, AnyLoss, Batch, Bound, Labels, bind, needs_label_counts
@@ -86,8 +88,7 @@ class LossMixin:
         RAISES: ValueError if they are not finite; no weight has been changed by then.
         """
         value, gradient = (self._bound or self.bind_loss())(batch)
-        # A sum over numbers of which one is not finite is not finite.
-        if not isfinite(value) or not isfinite(gradient.sum()):
+        if not isfinite(value) or not get_array_module(gradient).isfinite(gradient).all():
             refuse(
                 f"[components.{self.name}.loss]",
                 f"the loss is {value}, and its gradient {gradient.min()} to {gradient.max()}, in "
@@ -106,7 +107,10 @@ class LossMixin:
         return any(doc.has_annotation(attribute) for attribute in cls.annotation)
 
     def check_annotation(self, get_examples: Callable[[], Iterable[Example]]) -> None:
-        """Refuse a corpus without anything to learn from. RAISES: ValueError."""
+        """Warn of a corpus without anything to learn from, which spaCy takes as it is.
+
+        WARNS: UserWarning.
+        """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         found: dict[str, None] = {}
         n_examples = n_words = 0
@@ -117,10 +121,11 @@ class LossMixin:
             n_examples += 1
             n_words += len(example.reference)
         if (n_examples, n_words) != _WITHOUT_DATA:
-            refuse(
-                f"[components.{self.name}]",
-                "the training data has no annotation for this component; what it has is "
+            warnings.warn(
+                f"[components.{self.name}]: the training data has no annotation for this "
+                f"component, so that it learns nothing; what it has is "
                 f"{listed(found) or 'none at all'}",
+                stacklevel=3,
             )
 
     def prepare_loss(self, get_examples: Callable[[], Iterable[Example]] | None = None) -> None:

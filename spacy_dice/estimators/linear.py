@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy
 from scipy import sparse
+from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_scalar, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -176,8 +177,12 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         return numpy.stack([1 - probs, probs], axis=1) if self._is_binary else probs
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Logarithms of `predict_proba`."""
-        return numpy.log(self.predict_proba(X))
+        """Logarithms of `predict_proba`, finite where a probability rounds to 0."""
+        logits = self.decision_function(X)
+        if self._is_exclusive:
+            return log_softmax(logits, axis=1)
+        log_p = log_expit(logits)
+        return numpy.stack([log_expit(-logits), log_p], axis=1) if self._is_binary else log_p
 
     def predict(self, X: Any) -> Any:
         """The most probable classes `(n,)`, or an indicator `(n, c)` of the labels over a half."""

@@ -73,10 +73,12 @@ class Bound:
         probs, loss = batch.probs, self.loss
         if not probs.size:
             return 0.0, get_array_module(probs).zeros_like(probs)
+        if probs.dtype.itemsize < 4:
+            batch = batch.in_single_precision()
         if loss.label_smoothing:
             batch = batch.smoothed(loss.owner, loss.label_smoothing)
         if self.class_weights is not None:
-            batch = batch._replace(class_weights=self._class_weights_like(probs))
+            batch = batch._replace(class_weights=self._class_weights_like(batch.probs))
         value, gradient = self.evaluate(batch, learn)
         return value, gradient.astype(probs.dtype, copy=False)
 
@@ -151,7 +153,8 @@ class RegisteredLoss(Loss):
     ) -> tuple[Floats2d | list[Floats2d], float]:
         """Return `(gradient, value)`.
 
-        guesses: `(n, c)` probabilities, or a list of such arrays.
+        guesses: `(n, c)` probabilities, floats, or a list of such arrays. What is summed over
+            float16 is summed in float32; the gradient is like the guesses.
         truths: class ids, label strings or rows of numbers; a list of those for a list of guesses.
         weights: optional, `(n,)` for rows or `(n, c)` for cells; a list for a list of guesses.
         exclusive, wrt: what the guesses came out of, and what the gradient is with respect to, see
@@ -237,6 +240,8 @@ class RegisteredLoss(Loss):
         xp = get_array_module(guesses)
         if guesses.ndim != 2:
             refuse(self.owner, f"guesses must have the shape (n, c), got {guesses.shape}")
+        if guesses.dtype.kind != "f":
+            refuse(self.owner, f"guesses must be floats, got {guesses.dtype}: use astype('f')")
         if len(guesses) != len(truths):
             refuse(self.owner, f"got {len(guesses)} rows of guesses, but {len(truths)} truths")
         if not len(guesses):

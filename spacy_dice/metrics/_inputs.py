@@ -227,7 +227,11 @@ def _check_labels(y_true: Any, y_prob: Any, classes: Any, pos_label: Any, weight
         columns = columns[::-1]
     if y_true.dtype.kind not in "biuf":
         y_true = y_true.astype(object)
-    kind = "binary" if len(columns) <= 2 else "multiclass"
+    n_present = len(columns)
+    if n_present > 2 and len(found) <= 2:
+        # As in scikit-learn, where a label counts that is a target or a prediction.
+        n_present = int((numpy.isin(columns, found) | (y_prob > 0).any(axis=0)).sum())
+    kind = "binary" if n_present <= 2 else "multiclass"
     return Cells(kind, columns, y_true, y_prob, weights)
 
 

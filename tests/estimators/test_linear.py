@@ -325,6 +325,20 @@ def test_strings_grids_and_pickles():
     numpy.testing.assert_allclose(copy.predict_log_proba(X), numpy.log(search.predict_proba(X)))
 
 
+@pytest.mark.parametrize("targets", ["binary", "multiclass", "multilabel"])
+def test_logarithms_of_probabilities_that_round_to_0(targets):
+    X = numpy.repeat([[-1e3], [0.0], [1e3]], 5, axis=0)
+    y = {
+        "binary": (X[:, 0] > 0).astype(int),
+        "multiclass": X[:, 0],
+        "multilabel": numpy.hstack([X > 0, X < 0]).astype(int),
+    }[targets]
+    model = SoftF1Classifier().fit(X, y)
+    log_probs = model.predict_log_proba(100 * X)
+    assert numpy.isfinite(log_probs).all()
+    numpy.testing.assert_allclose(numpy.exp(log_probs), model.predict_proba(100 * X), atol=1e-12)
+
+
 X, Y = binary(20, weight=0.5)
 BAD = [
     ({"loss": "tverski"}, Y, r"loss must be one of .* got 'tverski' \(did you mean 'tversky'"),

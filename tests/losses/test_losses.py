@@ -455,6 +455,7 @@ NAN[2, 1], TOO_LARGE[1, 1] = numpy.nan, 1.5
         (P, [0, 1, 2, -1, 0, 0], {}, "the class id -1 is not in [0, 3)"),
         (P, ["PRE"] * 6, {"names": NAMES}, "'PRE' is not among the names 'O', 'PER', 'LOC' (did"),
         (P, ["O"] * 6, {"names": ["O"]}, "got 1 names for 3 columns"),
+        (P.astype(int), [0] * 6, {}, "guesses must be floats, got int64: use astype('f')"),
         (P[0], [0, 1, 2], {}, "guesses must have the shape (n, c), got (3,)"),
         ([P], [[0] * 6, []], {}, "got 1 sequences of guesses, but 2 of truths"),
     ],
@@ -463,6 +464,20 @@ def test_bad_input_is_refused(cls, p, truths, settings, message):
     with pytest.raises(ValueError, match=r"^dice\.") as error:
         cls(**settings)(p, truths)
     assert message in str(error.value)
+
+
+@all_losses
+@pytest.mark.parametrize("n", [5_000, 70_000])
+def test_float16_is_summed_in_float32(cls, n):
+    p, targets = guesses(n).astype("float16"), numpy.eye(3, dtype="float16")[numpy.arange(n) % 3]
+    for settings in ({}, {"reduction": "batch"}):
+        if settings and "reduction" not in {f.name for f in fields(cls)}:
+            continue
+        gradient, value = cls(**settings)(p, targets)
+        expected, expected_value = cls(**settings)(p.astype("f"), targets.astype("f"))
+        assert gradient.dtype == p.dtype
+        assert value == pytest.approx(expected_value, rel=1e-5)
+        assert_allclose(gradient, expected, rtol=2e-3, atol=1e-6)
 
 
 def test_bad_weights_are_refused():

@@ -375,6 +375,21 @@ def test_an_accumulator_of_binary_parts_that_lack_a_class():
     assert named.result() == total.result()
 
 
+@pytest.mark.parametrize("classes", [["a", "b", "c"], ["c", "a", "b"], ["a", "b", "c", "d"]])
+def test_binary_with_two_labels_present_of_more_classes(classes):
+    """As scikit-learn does: what is neither gold nor predicted does not count."""
+    y_true, y_pred = ["a", "b", "b", "a", "b"], ["a", "b", "a", "b", "b"]
+    one_hot = numpy.eye(len(classes))[[classes.index(label) for label in y_pred]]
+    expected = sklearn.metrics.f1_score(y_true, y_pred, average="binary", pos_label="b")
+    assert soft_f1_score(y_true, one_hot, classes=classes, pos_label="b") == pytest.approx(expected)
+    one_hot[0] = numpy.eye(len(classes))[classes.index("c")]
+    y_pred[0] = "c"
+    for score, found in ((sklearn.metrics.f1_score, y_pred), (soft_f1_score, one_hot)):
+        settings = {} if score is sklearn.metrics.f1_score else {"classes": classes}
+        with pytest.raises(ValueError, match="Target is multiclass but average='binary'"):
+            score(y_true, found, pos_label="b", **settings)
+
+
 P = [0.25, 0.5, 0.75]
 BAD_INPUT = [
     ([0, 1, 1], [0.5, numpy.nan, 0.5], {}, "Input y_prob contains NaN"),
