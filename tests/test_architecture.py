@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "__init__": set(),
     "_validation": set(),
     "_files": set(),
+    "_locks": set(),
     "_plotting": set(),
     "counts": set(),
     "_overlap": set(),

@@ -41,6 +41,8 @@ from .._validation import listed, nearest, refuse
 
 # Names become folders.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,+=()-]*")
+# A file system takes 255 bytes, of which names of figures need some.
+LONGEST_NAME = 200
 # The keys that say how long is trained.
 LENGTH = ("steps", "patience", "max_steps")
 # As in the configs of `spacy init config`.
@@ -293,6 +295,11 @@ def _names(owner: str, block: Any) -> list[tuple[Any, Any]]:
     for key in block:
         if not NAME.fullmatch(str(key)):
             refuse(owner, f"a name {_NAME_RULE}, got {key!r}")
+        if (length := len(str(key))) > LONGEST_NAME:
+            begin = f"{str(key)[:20]}…"
+            refuse(owner, f"a name has at most {LONGEST_NAME} characters, {begin!r} has {length}")
+        if str(key).casefold() == "matrix.json":
+            refuse(owner, f"the name {key!r} is that of a file of the results; take another one")
     folded = [str(key).casefold() for key in block]
     for key in block:
         if folded.count(str(key).casefold()) > 1:

@@ -8,14 +8,20 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import joblib
 
 from .._validation import refuse
+
+# So often a worker looks whether its parent is there.
+PARENT_SECONDS = 0.5
 
 Records = list[dict[str, Any]]
 # What a job comes to, and what is recorded of one that cannot say so itself, with the reason.
@@ -73,7 +79,7 @@ def _parallel(
         for name, job in list(jobs.items()):
             under_way.add(name)
             running(min(len(under_way), processes))
-            yield joblib.delayed(_named)(work, name, job)
+            yield joblib.delayed(_named)(work, name, job, os.getpid())
 
     parallel = joblib.Parallel(
         n_jobs=n_jobs,
@@ -88,8 +94,33 @@ def _parallel(
         yield name, records
 
 
-def _named(work: Work, name: str, job: Any) -> tuple[str, Records]:
+def _named(work: Work, name: str, job: Any, parent: int) -> tuple[str, Records]:
+    if os.getpid() != parent:
+        end_with(parent)
     return name, work(job)
+
+
+@cache
+def end_with(parent: int) -> None:
+    """Let this process end as soon as its parent has, however that ended."""
+    threading.Thread(target=_wait_for_the_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_end(parent: int) -> None:
+    if sys.platform == "win32":
+        import ctypes
+
+        synchronize, infinite = 0x00100000, 0xFFFFFFFF
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(synchronize, False, parent)
+        if not handle:
+            os._exit(1)
+        kernel.WaitForSingleObject(handle, infinite)
+    else:
+        # A process whose parent has ended gets another one.
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+    os._exit(1)
 
 
 @contextmanager
@@ -158,6 +189,8 @@ def in_own_process(work: Work, job: Any) -> Records:
 # What a library prints must not get between the records.
 _CHILD = """
 import json, os, pickle, sys
+from spacy_dice.experiments.pools import end_with
+end_with(os.getppid())
 output = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 work, job = pickle.load(sys.stdin.buffer)

@@ -1,6 +1,5 @@
 """The recorded runs of a matrix, gathered by data set and loss."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from .._validation import check_choice, refuse
 from ..items import DocumentCounts
 from .evaluation import unpack
-from .results import INDEX, read_records
+from .results import INDEX, read_index, read_records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +129,7 @@ def read_folder(folder: Path, baseline: str | None = None) -> Records:
     index = folder / INDEX
     if not index.is_file():
         raise FileNotFoundError(f"{folder}: has no {INDEX}: no results of `spacy dice compare`")
-    matrix = json.loads(index.read_text(encoding="utf8"))
+    matrix = read_index(index)
     failed: dict[str, str] = {}
     runs: dict[str, dict[str, dict[int, Any]]] = {name: {} for name in matrix["datasets"]}
     for record in read_records(folder):

@@ -1,6 +1,5 @@
 """Run a matrix: train what has no result yet, and record each run as it ends."""
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +12,8 @@ from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
 from .progress import Progress
-from .results import open_folder, open_runs
+from .results import open_folder, open_runs, own_folder
+from .scratch import scratch_folder
 from .training import Job, failed_records, run_job
 
 BACKENDS = ("loky", "dask")
@@ -76,12 +76,12 @@ def compare(
         if backend == "loky"
         else dask_pool(run_job, failed_records, scheduler, connect_timeout)
     )
-    with pool as run_all, tempfile.TemporaryDirectory(prefix="spacy-dice-") as told:
+    with pool as run_all, own_folder(output), scratch_folder() as scratch:
         open_folder(output, matrix)
         todo = {run.path: run for run in open_runs(output, runs, replace=replace)}
         failed: dict[str, str] = {}
         # Workers of a cluster may not see the files of this machine.
-        work = _jobs(todo.values(), gpu_id, models, Path(told) if backend == "loky" else None)
+        work = _jobs(todo.values(), gpu_id, models, scratch if backend == "loky" else None)
         with Progress(len(runs), done=len(runs) - len(todo), jobs=work) as progress:
             for records in run_all(work, progress.running):
                 ended = [todo[path_of(record)] for record in records]
@@ -98,10 +98,10 @@ def path_of(record: Mapping[str, Any]) -> Path:
     return Path(record["dataset"], record["loss"], f"{record['seed']}.json")
 
 
-def _jobs(runs: Iterable[Run], gpu_id: int, models: Path | None, told: Path | None) -> list[Job]:
+def _jobs(runs: Iterable[Run], gpu_id: int, models: Path | None, scratch: Path | None) -> list[Job]:
     """Runs that need the same training go together.
 
-    told: the folder in which each job tells the step it is at.
+    scratch: the folder for what is not kept, and in which each job tells the step it is at.
     """
     together: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
@@ -111,7 +111,8 @@ def _jobs(runs: Iterable[Run], gpu_id: int, models: Path | None, told: Path | No
         Job(
             runs=tuple(group),
             gpu_id=gpu_id,
-            progress=told / str(i) if told else None,
+            progress=scratch / str(i) if scratch else None,
+            scratch=scratch,
             models=models,
         )
         for i, group in enumerate(together.values())

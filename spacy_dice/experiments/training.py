@@ -57,6 +57,7 @@ class Job:
     runs: those whose results are wanted; the first one's config and seed are all the others' too.
     gpu_id: the CUDA device, -1 for the CPU.
     progress: a file that says, while the job runs, which step it is at.
+    scratch: a folder for what is not kept; without it, the temporary folder of the machine.
     models: a folder that keeps trained pipelines; one that is there is not trained again.
     """
 
@@ -64,6 +65,7 @@ class Job:
     gpu_id: int = -1
     progress: Path | None = None
     models: Path | None = None
+    scratch: Path | None = None
 
     def __str__(self) -> str:
         return str(self.runs[0])
@@ -85,7 +87,7 @@ def run_job(job: Job) -> list[Record]:
     try:
         with (
             warnings.catch_warnings(),
-            tempfile.TemporaryDirectory(prefix="spacy-dice-") as folder,
+            tempfile.TemporaryDirectory(prefix="spacy-dice-", dir=job.scratch) as folder,
             threadpool_limits(1),
         ):
             warnings.simplefilter("ignore")

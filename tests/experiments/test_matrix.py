@@ -231,6 +231,22 @@ def test_definition_of_a_training_to_convergence(tmp_path):
     assert set(fixed) == {"config", "steps", "loss", "train", "dev", "test", "seed"}
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 201, "a name has at most 200 characters, 'x.*…' has 201"),
+        ("matrix.json", "'matrix.json' is that of a file"),
+        ("Matrix.JSON", "is that of a file"),
+    ],
+)
+@pytest.mark.parametrize("where", ["datasets", "losses"])
+def test_names_that_make_no_folder(tmp_path, where, name, message):
+    content = matrix_content(tmp_path)
+    content[where][name] = next(iter(content[where].values()))
+    with pytest.raises(ValueError, match=message):
+        parse(content)
+
+
 def test_what_differs_in_two_definitions():
     old = {"steps": 5, "loss": {"@losses": "dice.DSC.v1", "alpha": 1.0}}
     assert differences(old, old, {}) == []

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -40,6 +42,41 @@ def test_one_job_at_a_time_is_this_process():
     with local_pool(work, failed, 1) as run_all:
         records = list(run_all([("a", PARENT), ("b", PARENT)], lambda count: None))
     assert records == [[{"job": "a", "pid": PARENT}], [{"job": "b", "pid": PARENT}]]
+
+
+ORPHANS = """
+import os, sys, time
+from spacy_dice.experiments import pools
+
+def work(job):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+def failed(job, error):
+    return []
+
+with pools.local_pool(work, failed, 2) as run_all:
+    list(run_all(["a", "b"], lambda count: None))
+"""
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(signal_):
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHANS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        workers = [int(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal_)
+        try:
+            # The pipe ends when the last process that may write to it has ended.
+            assert process.communicate(timeout=60)[0] == ""
+        except subprocess.TimeoutExpired:
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
+            raise
 
 
 def work_that_kills_the_worker(job):
