@@ -75,6 +75,9 @@ def run_python(page):
 WITH_PYTHON = [page for page in PAGES if any(b.language == "python" for b in blocks_of(page))]
 
 
+# What Lightning does with PyTorch, and advises.
+@pytest.mark.filterwarnings("ignore::FutureWarning:typing_extensions|lightning.*")
+@pytest.mark.filterwarnings("ignore::UserWarning:lightning.*")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.name)
 def test_python_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

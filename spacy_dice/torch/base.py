@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .._validation import check_choice, is_number, refuse
 from ._autograd import value_of
 from ._plan import Plan, Summand
-from .functional import Term, known_to_hold
+from .functional import Term, can_look
 
 ACTIVATIONS = ("softmax", "sigmoid")
 REDUCTIONS = ("mean", "sum", "none")
@@ -95,10 +95,10 @@ class Loss(nn.Module):
             [0, 1]; values are not looked at on a GPU, in `torch.compile` and in `torch.func`.
         """
         batch = self._batch(input, target, mask, weight)
-        value = self._value(batch, reduced=self.reduction != "none")
-        if self.reduction == "none":
-            return value.reshape(batch.shape)
-        return value / _at_least_one(batch.predictions) if self.reduction == "mean" else value
+        if self.reduction == "mean":
+            return self._mean(batch)
+        value = self._value(batch, reduced=self.reduction == "sum")
+        return value.reshape(batch.shape) if self.reduction == "none" else value
 
     def sum_and_count(
         self,
@@ -117,6 +117,9 @@ class Loss(nn.Module):
     def terms(self, batch: Batch) -> list[Weighted]:
         """The summands of the loss."""
         raise NotImplementedError
+
+    def _mean(self, batch: Batch) -> Tensor:
+        return self._value(batch, reduced=True) / _at_least_one(batch.predictions)
 
     def _value(self, batch: Batch, reduced: bool) -> Tensor:
         tensors: list[Tensor] = []
@@ -194,34 +197,35 @@ class Loss(nn.Module):
                     f"class ids must be integers, got {target.dtype}: use target.long()",
                 )
             return self._ids(target.reshape(-1, 1).long(), logits)
-        if known_to_hold((targets >= 0) & (targets <= 1)):
+        looked = can_look(targets)
+        if looked and _within(targets, 0, 1):
             return targets, None
         known = targets != self.ignore_index
         if self.exclusive:
             known = known.all(1, keepdim=True)
         targets = torch.where(known, targets, 0.0)
-        wrong = ~((targets >= 0) & (targets <= 1))
-        if known_to_hold(wrong.any()):
+        if looked and not _within(targets, 0, 1):
+            wrong = targets[~((targets >= 0) & (targets <= 1))][0]
             refuse(
                 self.owner,
-                f"targets of the shape of the input must be in [0, 1], got "
-                f"{float(targets[wrong][0])!r}; what is to be ignored has the value "
-                f"{self.ignore_index}, see ignore_index",
+                f"targets of the shape of the input must be in [0, 1], got {float(wrong)!r}; what "
+                f"is to be ignored has the value {self.ignore_index}, see ignore_index",
             )
         return targets, known
 
     def _ids(self, ids: Tensor, logits: Tensor) -> tuple[Tensor, Tensor | None]:
         n_classes = logits.shape[1]
         known: Tensor | None = None
-        if not known_to_hold((ids >= 0) & (ids < n_classes)):
+        looked = can_look(ids)
+        if not (looked and _within(ids, 0, n_classes - 1)):
             known = ids != self.ignore_index
             ids = torch.where(known, ids, 0)
-            wrong = (ids < 0) | (ids >= n_classes)
-            if known_to_hold(wrong.any()):
+            if looked and not _within(ids, 0, n_classes - 1):
+                wrong = ids[(ids < 0) | (ids >= n_classes)][0]
                 refuse(
                     self.owner,
-                    f"the class id {int(ids[wrong][0])} is not in [0, {n_classes}); what is to be "
-                    f"ignored has the id {self.ignore_index}, see ignore_index",
+                    f"the class id {int(wrong)} is not in [0, {n_classes}); what is to be ignored "
+                    f"has the id {self.ignore_index}, see ignore_index",
                 )
         if self.exclusive:
             return ids, known
@@ -300,3 +304,11 @@ def _position(tensor: Tensor | None, tensors: list[Tensor]) -> int | None:
             return i
     tensors.append(tensor)
     return len(tensors) - 1
+
+
+def _within(values: Tensor, low: int, high: int) -> bool:
+    """Whether all values are in [low, high]; NaN is not."""
+    if not values.numel():
+        return True
+    least, most = torch.aminmax(values)
+    return low <= least.item() and most.item() <= high

@@ -9,7 +9,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
 from .base import Batch, Loss, Weighted, check_ids, class_tensor
-from .functional import CrossEntropy, Dice, Focal, SelfAdjustingDice, Term, Tversky, as_dense
+from .functional import CrossEntropy, Focal, Term, gold_counts
+from .overlap import Dice, SelfAdjustingDice, Tversky
 
 OVER = ("example", "batch")
 
@@ -26,23 +27,33 @@ class CELoss(Loss):
         """Cross entropy."""
         return [Weighted(CrossEntropy(), 1.0, batch.weights, None)]
 
+    # PyTorch's own are exact, and one kernel.
     def _value(self, batch: Batch, reduced: bool) -> Tensor:
-        # PyTorch's own are exact, and one kernel.
         _, _, weights, class_weights = self.terms(batch)[0]
-        reduction = "sum" if reduced and weights is None else "none"
-        if not self.exclusive:
-            values = binary_cross_entropy_with_logits(
-                batch.logits, batch.targets, pos_weight=class_weights, reduction=reduction
-            )
-        else:
-            hard = not batch.targets.is_floating_point()
-            targets = batch.targets[:, 0] if hard else batch.targets
-            values = cross_entropy(batch.logits, targets, class_weights, reduction=reduction)
-            if reduction == "none":
-                values = values[:, None]
+        if weights is None and reduced:
+            return self._of_torch(batch, class_weights, "sum")
+        values = self._of_torch(batch, class_weights, "none")
+        if self.exclusive:
+            values = values[:, None]
         if weights is not None:
             values = values * weights
         return values.sum() if reduced else values
+
+    def _mean(self, batch: Batch) -> Tensor:
+        _, _, weights, class_weights = self.terms(batch)[0]
+        if weights is None and class_weights is None and batch.logits.numel():
+            return self._of_torch(batch, None, "mean")
+        return super()._mean(batch)
+
+    def _of_torch(self, batch: Batch, class_weights: Tensor | None, reduction: str) -> Tensor:
+        logits, targets = batch.logits, batch.targets
+        if not self.exclusive:
+            return binary_cross_entropy_with_logits(
+                logits, targets, pos_weight=class_weights, reduction=reduction
+            )
+        if not targets.is_floating_point():
+            targets = targets[:, 0]
+        return cross_entropy(logits, targets, class_weights, reduction=reduction)
 
 
 class WeightedLoss(Loss):
@@ -107,8 +118,7 @@ class WCELoss(WeightedLoss, CELoss):
     def _counts(self, batch: Batch) -> Tensor:
         if self.label_counts is not None:
             return _for_classes(self.owner, "label_counts", self.label_counts, batch.logits)
-        gold = as_dense(batch.targets, batch.logits)
-        return (gold if batch.weights is None else gold * batch.weights).sum(0)
+        return gold_counts(batch.targets, batch.weights, batch.logits)
 
     def _weights_of_counts(self, counts: Tensor) -> Tensor:
         seen = counts.clamp(min=1)

@@ -18,7 +18,7 @@ from .._validation import (
     refuse,
 )
 from .base import Batch, Loss, Weighted, check_ids
-from .functional import Outputs
+from .functional import Outputs, gold_counts
 from .losses import DSCLoss
 
 
@@ -165,20 +165,12 @@ def soft_counts(batch: Batch, exclusive: bool) -> Tensor:
     p = Outputs(batch.logits, exclusive).p
     weights, targets = batch.weights, batch.targets
     guesses = p if weights is None else p * weights
-    if not targets.is_floating_point():
-        ids = targets[:, 0]
+    if targets.is_floating_point():
+        tp = (guesses * targets).sum(0)
+    else:
         of_gold = guesses.gather(1, targets)[:, 0]
-        gold = torch.ones_like(of_gold) if weights is None else weights[:, 0]
-        nothing = p.new_zeros(p.shape[1])
-        return torch.stack(
-            [
-                nothing.index_add(0, ids, of_gold),
-                guesses.sum(0),
-                nothing.index_add(0, ids, gold),
-            ]
-        )
-    golds = targets if weights is None else targets * weights
-    return torch.stack([(guesses * targets).sum(0), guesses.sum(0), golds.sum(0)])
+        tp = p.new_zeros(p.shape[1]).index_add(0, targets[:, 0], of_gold)
+    return torch.stack([tp, guesses.sum(0), gold_counts(targets, weights, p)])
 
 
 class F1Loss(CostLoss):

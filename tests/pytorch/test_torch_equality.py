@@ -13,15 +13,15 @@ from spacy_dice import functional, losses
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from spacy_dice import torch as modules  # noqa: E402
-from spacy_dice.torch import _plan  # noqa: E402
+from spacy_dice.torch import _plan, overlap  # noqa: E402
 from spacy_dice.torch import functional as torch_functional  # noqa: E402
 
 TERMS = {
     "cross_entropy": torch_functional.CrossEntropy,
     "focal": torch_functional.Focal,
-    "dice": torch_functional.Dice,
-    "tversky": torch_functional.Tversky,
-    "self_adjusting_dice": torch_functional.SelfAdjustingDice,
+    "dice": overlap.Dice,
+    "tversky": overlap.Tversky,
+    "self_adjusting_dice": overlap.SelfAdjustingDice,
 }
 SETTINGS = [
     (name, over, activation, settings)

@@ -1,0 +1,231 @@
+"""The Dice family in PyTorch operations: see `functional`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .functional import Outputs, Part, Term, as_dense, power, without
+
+
+@dataclass(frozen=True)
+class Overlap(Term):
+    """The Dice family: ``sum(1 - (num + smooth) / (den + smooth))`` over cells or classes.
+
+    smooth: >= 0.
+    over: `example`, a ratio for each cell; or `batch`, one for each class, scaled as in
+        `spacy_dice.functional.tversky`.
+    """
+
+    smooth: float
+    over: str
+
+    @property
+    def over_batch(self) -> bool:  # type: ignore[override]
+        """See `Term`."""
+        return self.over == "batch"
+
+    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+        """Numerator, denominator and their derivatives by u, without `smooth`."""
+        raise NotImplementedError
+
+    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
+        """Values and ``slope * dL/du`` where all targets are 1 (`gold`) or 0."""
+        raise NotImplementedError
+
+    def _slope(self, outputs: Outputs) -> tuple[Tensor, Tensor, bool]:
+        """u, ``p * du/dp``, and whether that is multiplied by ``1 - p``, to be bounded."""
+        return outputs.p, outputs.p, False
+
+    def __call__(
+        self,
+        outputs: Outputs,
+        targets: Tensor,
+        weights: Tensor | None,
+        class_weights: Tensor | None,
+    ) -> Part:
+        """See `Term`."""
+        u, slope, scaled = self._slope(outputs)
+        if self.over_batch:
+            values, elasticity = self._of_batch(
+                u, slope, as_dense(targets, u), weights, class_weights
+            )
+            return _part(outputs, values, elasticity, scaled)
+        if targets.is_floating_point():
+            values, elasticity = self._of_cells(u, slope, targets)
+            if class_weights is not None:
+                values, elasticity = values * class_weights, elasticity * class_weights
+            if outputs.exclusive:
+                values = values.sum(1, keepdim=True)
+            return _part(outputs, values, elasticity, scaled)
+        # All cells but one a row have the target 0, which saves most of the work on them.
+        values, elasticity = self._hard(u, slope, gold=False)
+        value, gold = self._hard(u.gather(1, targets), slope.gather(1, targets), gold=True)
+        if class_weights is not None:
+            values, elasticity = values * class_weights, elasticity * class_weights
+            of_gold = class_weights.take(targets)
+            value, gold = value * of_gold, gold * of_gold
+        value = values.sum(1, keepdim=True) + (value - values.gather(1, targets))
+        gold = gold - elasticity.gather(1, targets)
+        if not scaled:
+            return Part(value, elasticity, gold)
+        return _part(outputs, value, elasticity.scatter_add(1, targets, gold), scaled)
+
+    def _of_cells(self, u: Tensor, slope: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        num, den, d_num, d_den = self._form(u, y)
+        ratio, den = self._ratio(num, den)
+        return 1 - ratio, (ratio * d_den - d_num) * slope / den
+
+    def _of_batch(
+        self,
+        u: Tensor,
+        slope: Tensor,
+        y: Tensor,
+        weights: Tensor | None,
+        class_weights: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        num, den, d_num, d_den = self._form(u, y)
+        gold = y
+        if weights is not None:
+            num, den, gold = num * weights, den * weights, gold * weights
+        num, den, gold = (x.sum(0, keepdim=True) for x in (num, den, gold))
+        if class_weights is not None:
+            gold = gold * (class_weights > 0)
+        n_rows = u.new_tensor(len(u)) if weights is None else weights.amax(1).sum()
+        scale = torch.maximum(n_rows, gold.sum()) / gold.clamp(max=1).sum().clamp(min=1)
+        if class_weights is not None:
+            scale = scale * class_weights
+        ratio, den = self._ratio(num, den)
+        elasticity = (ratio * d_den - d_num) * slope * (scale / den)
+        if weights is not None:
+            elasticity = elasticity * weights
+        return ((1 - ratio) * scale).sum(), elasticity
+
+    def _ratio(self, num: Tensor, den: Tensor) -> tuple[Tensor, Tensor]:
+        """(num + smooth) / (den + smooth), where 0/0 is 1, and its denominator."""
+        if self.smooth:
+            den = den + self.smooth
+            return (num + self.smooth) / den, den
+        empty = den == 0
+        den = torch.where(empty, 1.0, den)
+        return torch.where(empty, 1.0, num / den), den
+
+    def _not_0(self, den: Tensor) -> Tensor:
+        """A denominator of a numerator that is 0 with it."""
+        return den if self.smooth else torch.where(den == 0, 1.0, den)
+
+
+@dataclass(frozen=True)
+class Dice(Overlap):
+    """``1 - (2py + smooth)/(p^2 + y^2 + smooth)``."""
+
+    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+        twice = 2 * u
+        return twice * y, u * u + y * y, 2 * y, twice
+
+    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
+        square, s = u * u, self.smooth
+        if gold:
+            den = square + (1 + s)
+            rest = 1 - u
+            return rest * rest / den, -2 * rest * (u + (1 + s)) * slope / den / den
+        den = self._not_0(square + s)
+        value = square / den
+        return value, _times(2 * s, value) / den
+
+
+@dataclass(frozen=True)
+class Tversky(Overlap):
+    """``1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth)``."""
+
+    alpha: float
+    beta: float
+
+    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+        tp, d_tp = _true_positives(u, y)
+        den = (1 - self.alpha - self.beta) * tp + self.alpha * u + self.beta * y
+        return tp, den, d_tp, self.alpha + (1 - self.alpha - self.beta) * d_tp
+
+    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
+        alpha, beta, s = self.alpha, self.beta, self.smooth
+        if gold:
+            den = self._not_0((1 - beta) * u + (beta + s))
+            return beta * (1 - u) / den, -beta * (1 + s) * slope / den / den
+        num = _times(alpha, u)
+        den = self._not_0(num + s)
+        return num / den, _times(alpha * s, slope / den) / den
+
+
+# Below this, p dL/dp can be so large that a difference of two such numbers is noise.
+_SAFE_SMOOTH = 1e-2
+
+
+@dataclass(frozen=True)
+class SelfAdjustingDice(Overlap):
+    """``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``."""
+
+    alpha: float
+    detach_weight: bool = False
+
+    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+        tp, d_tp = _true_positives(u, y)
+        return 2 * tp, u + y, 2 * d_tp, 1.0
+
+    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
+        s = self.smooth
+        if gold:
+            den = u + (1 + s)
+            return (1 - u) / den, -(2 + s) * slope / den / den
+        den = self._not_0(u + s)
+        return u / den, _times(s, slope / den) / den
+
+    def _slope(self, outputs: Outputs) -> tuple[Tensor, Tensor, bool]:
+        p, alpha = outputs.p, self.alpha
+        if alpha == 0:
+            return p, p, False
+        gentle = alpha >= 1 and self.smooth >= _SAFE_SMOOTH and not self.detach_weight
+        if outputs.exclusive and gentle:
+            # p du/dp = (1-p)^(alpha-1) p (1 - p - alpha p)
+            if alpha == 1:
+                return torch.addcmul(p, p, p, value=-1), torch.addcmul(p, p, p, value=-2), False
+            rest = 1 - p
+            base = power(rest, alpha - 1) * p
+            return base * rest, base * torch.sub(rest, p, alpha=alpha), False
+        rest = outputs.rest
+        u = power(rest, alpha) * p
+        if self.detach_weight:
+            return u, u, False
+        return u, u * torch.sub(rest, p, alpha=alpha), True
+
+
+def _part(outputs: Outputs, values: Tensor, elasticity: Tensor, scaled: bool) -> Part:
+    """The part of a term with ``p * dL/dp``, or, if `scaled`, ``(1-p) p * dL/dp``."""
+    if outputs.exclusive and not scaled:
+        return Part(values, dense=elasticity)
+    if outputs.exclusive:
+        return Part(values, by_logits=_of_scaled(outputs, elasticity))
+    return Part(values, by_logits=elasticity if scaled else elasticity * outputs.rest)
+
+
+def _of_scaled(outputs: Outputs, scaled: Tensor) -> Tensor:
+    """The gradient of a softmax from ``s = (1-p) p * dL/dp``.
+
+    ``dz_k = s_k - p_k sum_{j != k} s_j / (1 - p_j)``. The quotient of the top can be as large as
+    ``1 / (1 - p_top)``, which no other p of the row exceeds the inverse of; it is kept out of the
+    sum of the top itself, where it would leave no digit of the others.
+    """
+    top = outputs.top
+    unscaled = scaled / outputs.rest.clamp(min=torch.finfo(scaled.dtype).tiny)
+    of_others = without(top, unscaled).sum(1, keepdim=True)
+    sums = torch.lerp(unscaled.sum(1, keepdim=True) - unscaled, of_others, top)
+    return torch.addcmul(scaled, outputs.p, sums, value=-1)
+
+
+def _true_positives(u: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """min(u, y) and its derivative by u."""
+    return torch.minimum(u, y), ((u <= y) & (y > 0)).to(u.dtype)
+
+
+def _times(factor: float, x: Tensor) -> Tensor:
+    return x if factor == 1 else factor * x
