@@ -50,7 +50,8 @@ NOT_COMPARED = {"names", "missing_value", "neg_prefix", "label_smoothing", "nega
 
 def by_numpy(name, probs, targets, activation, **settings):
     """Value and gradient by the logits; the one place that knows how `functional` is called."""
-    return getattr(functional, name)(probs, targets, activation=activation, **settings)
+    exclusive = activation == "softmax"
+    return getattr(functional, name)(probs, targets, exclusive=exclusive, **settings)
 
 
 def case(rng, activation):
