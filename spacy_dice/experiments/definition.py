@@ -16,6 +16,7 @@ from spacy.language import Language
 from spacy.util import load_config, registry
 
 from .._validation import listed, nearest, refuse
+from ..components import row_of_factory
 from .matrix import Dataset, Matrix, Row
 
 
@@ -127,6 +128,10 @@ def make_config(dataset: Dataset, row: Row) -> Config:
             f"{listed(components)}",
         )
     factory = components[name].get("factory", "")
+    known_row = row_of_factory(factory)
+    if known_row is not None:
+        # A stock component trains as the same one with a loss, and that one only here.
+        factory = components[name]["factory"] = known_row.factory
     # Factories are found once there is a pipeline.
     nlp = spacy.blank(config["nlp"]["lang"])
     if not nlp.has_factory(factory) or "loss" not in nlp.get_factory_meta(factory).default_config:

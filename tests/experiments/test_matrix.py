@@ -182,6 +182,21 @@ def test_refused_before_training(tmp_path, path, value, error, message):
         runs_of(parse(content))
 
 
+def test_stock_config_trains_the_component_with_a_loss(tmp_path):
+    """And is the same run as one that names it."""
+    content = matrix_content(tmp_path)
+    del content["datasets"]["tags"]
+    ours = runs_of(parse(content))
+    path = tmp_path / "stock.cfg"
+    text = (ROOT / "configs" / "ner.cfg").read_text(encoding="utf8")
+    assert 'factory = "dice_ner"' in text
+    path.write_text(text.replace('factory = "dice_ner"', 'factory = "ner"'), encoding="utf8")
+    content["datasets"]["entities"]["config"] = str(path)
+    stock = runs_of(parse(content))
+    assert [run.hash for run in stock] == [run.hash for run in ours]
+    assert 'factory = "dice_ner"' in stock[0].config
+
+
 def test_no_yaml(tmp_path):
     path = tmp_path / "m.yml"
     path.write_text("a: [", encoding="utf8")

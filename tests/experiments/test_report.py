@@ -173,6 +173,10 @@ def test_files(folder):
     page = (output / "index.html").read_text(encoding="utf8")
     assert page.count("<svg") == 10
     assert "&lt;no&gt;" in page
+    assert page.count("<main>") == 1
+    assert "24 runs, 2 data sets;\nbaseline A" in page
+    # What scrolls can be reached with the keyboard, and has a name.
+    assert page.count('class="wide"') == page.count('class="wide" tabindex="0" role="region" aria-')
     # Self-contained: nothing is loaded, and ids are unique.
     assert not re.search(r'(src|href)="(?!#)(?!http://www\.w3\.org)', page)
     ids = re.findall(r' id="([^"]+)"', page)
