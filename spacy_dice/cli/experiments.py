@@ -13,15 +13,19 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the res
 
 @app.command()
 def compare(
-    matrix: Annotated[Path, typer.Argument(help="YAML file that declares the experiments")],
     output: Output,
+    matrix: Annotated[
+        Path | None, typer.Argument(help="YAML file that declares the experiments")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one on each core")] = 1,
     backend: Annotated[str, typer.Option(help="loky (this machine) or dask (a cluster)")] = "loky",
     scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, tcp://…")
     ] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat it")] = None,
-    loss: Annotated[list[str] | None, typer.Option(help="Only this loss; repeat it")] = None,
+    loss: Annotated[
+        list[str] | None, typer.Option(help="Only this loss; with --config this one; repeat it")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; repeat it")] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, -1 for CPU")] = -1,
     replace: Annotated[
@@ -30,17 +34,58 @@ def compare(
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps the trained pipelines, for later rows")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="spaCy config, in place of a YAML file for one data set")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="With --config: .spacy file")] = None,
+    dev: Annotated[Path | None, typer.Option(help="With --config: .spacy file")] = None,
+    test: Annotated[Path | None, typer.Option(help="With --config: .spacy file")] = None,
+    component: Annotated[
+        str | None, typer.Option(help="With --config: the component, if several can have a loss")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="With --config: how many seeds", min=1)] = 3,
+    steps: Annotated[
+        int | None, typer.Option(help="With --config: so many steps; as the config says")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="With --config: until dev has not risen for so many steps")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="With --patience: at most")] = None,
 ) -> None:
     """Train a matrix of data sets x losses x seeds, and record each run.
+
+    For one data set no YAML file is needed: --config config.cfg --train train.spacy
+    --dev dev.spacy --loss CE --loss DSC, of which the first loss is the baseline.
 
     Stopped at any moment and started again, it trains what is missing. The exit status is 1 if a
     run failed.
     """
     with refusals():
+        from .._validation import refuse
         from ..experiments.matrix import read_matrix
         from ..experiments.runner import compare as call
+        from ..experiments.single import single_matrix
 
-        whole = read_matrix(matrix)
+        if (matrix is None) == (config is None):
+            refuse("compare", "give a YAML file, or --config with --train, --dev and --loss")
+        if matrix is not None:
+            whole = read_matrix(matrix)
+        elif config is not None and train is not None and dev is not None:
+            whole = single_matrix(
+                config,
+                train=train,
+                dev=dev,
+                test=test,
+                component=component,
+                losses=loss or (),
+                seeds=seeds,
+                steps=steps,
+                patience=patience,
+                max_steps=max_steps,
+            )
+            loss = None
+        else:
+            refuse("compare", "--config needs --train and --dev")
         summary = call(
             whole,
             output,

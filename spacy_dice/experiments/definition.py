@@ -172,13 +172,20 @@ def length_of(config: Config, dataset: Dataset) -> dict[str, Any]:
     hash is what it was.
     """
     training = config["training"]
-    if dataset.patience is None:
+    if not _converges(config, dataset):
         return {"steps": training["max_steps"]}
     return {
         "patience": training["patience"],
         "max_steps": training["max_steps"],
         "checkpoint": "best",
     }
+
+
+def _converges(config: Config, dataset: Dataset) -> bool:
+    """Whether training goes on until dev stops rising, by the matrix or by the config itself."""
+    if dataset.patience is not None:
+        return True
+    return dataset.steps is None and bool(config["training"].get("patience"))
 
 
 def main_scores(config: Config, dataset: Dataset) -> list[str]:
@@ -247,7 +254,7 @@ def _digest_of_config(config: Config, dataset: Dataset) -> str:
     rest["training"].pop("seed", None)
     rest["training"].pop("logger", None)
     rest["training"].pop("max_steps", None)
-    if dataset.patience is not None:
+    if _converges(config, dataset):
         rest["training"].pop("patience")
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import spacy
-from small_matrix import train, write_corpora, write_matrix
+from small_matrix import ROOT, train, write_corpora, write_matrix
 from spacy.training import Corpus
 from typer.testing import CliRunner
 
@@ -56,6 +56,20 @@ def test_compare_and_report(tmp_path):
     assert result.exit_code == 0, result.output
     assert "| loss | tags, tag accuracy | tags, tag macro F1 |" in result.output
     assert result.output.strip() in readme.read_text(encoding="utf8")
+
+
+def test_compare_without_a_matrix(tmp_path):
+    corpora = write_corpora(tmp_path)
+    config = ROOT / "configs" / "tagger.cfg"
+    arguments = ("compare", "-o", tmp_path / "out", "--config", config, "--train", corpora["train"])
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert "--config needs --train and --dev" in result.output
+    result = call(*arguments, "--dev", corpora["dev"], "--loss", "CE", "--seeds", 1, "--steps", 2)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "tagger" / "CE" / "0.json").is_file()
+    result = call("compare", "-o", tmp_path / "out")
+    assert "give a YAML file, or --config" in result.output
 
 
 def test_status_of_a_failed_run(tmp_path):
