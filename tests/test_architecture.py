@@ -15,6 +15,7 @@ PACKAGE = Path(spacy_dice.__file__).parent
 MAY_IMPORT = {
     "__init__": set(),
     "_validation": set(),
+    "_lazy": set(),
     "_files": set(),
     "_locks": set(),
     "_plotting": set(),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "functional": {"_overlap"},
     "items": set(),
     "losses": {"_validation", "functional"},
-    "components": {"_validation", "functional", "items", "losses"},
+    "components": {"_validation", "_lazy", "functional", "items", "losses"},
     "torch": {"_validation"},
     "callbacks": {"_validation", "losses", "components"},
     "scorers": {"_validation", "counts", "items"},
@@ -100,3 +101,24 @@ def test_import_is_cheap(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"spacy", "thinc", "torch", "sklearn", "matplotlib"} & set(loaded)
+
+
+def test_a_pipeline_of_others_is_made_without_the_losses():
+    """spaCy imports what the entry points of factories name, for whatever pipeline."""
+    code = (
+        "import spacy, sys\n"
+        "nlp = spacy.blank('en')\n"
+        "ours = [name for name in sys.modules if name.startswith('spacy_dice')]\n"
+        "print(nlp.has_factory('dice_ner'), *ours)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    has_factory, *loaded = done.stdout.split()
+    assert has_factory == "True"
+    assert set(loaded) == {
+        "spacy_dice",
+        "spacy_dice._lazy",
+        "spacy_dice._validation",
+        "spacy_dice.components",
+        "spacy_dice.components.defaults",
+        "spacy_dice.components.factories",
+    }

@@ -1,21 +1,34 @@
 """spaCy's trainable components with a loss that can be chosen: `dice_tagger`, `dice_ner`, …
 
-The factories are here, too, by the names in the entry points: `make_dice_tagger`, …
+The factories are here, too, by the names in the entry points: `make_dice_tagger`, … To import them
+is cheap: the components themselves are imported when the first is made.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
-from .factories import FACTORIES, class_with_loss, register, with_loss
-from .spans import DiceSpanCategorizer, DiceSpanFinder
-from .table import COMPONENTS, Component, Recipe, Score, items_of, row_of, row_of_factory, score_of
-from .tokens import (
-    DiceEditTreeLemmatizer,
-    DiceMorphologizer,
-    DiceSentenceRecognizer,
-    DiceTagger,
-)
-from .transition import DiceDependencyParser, DiceEntityRecognizer
+from .._lazy import attach
+
+if TYPE_CHECKING:
+    from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
+    from .factories import class_with_loss, register, with_loss
+    from .spans import DiceSpanCategorizer, DiceSpanFinder
+    from .table import (
+        COMPONENTS,
+        Component,
+        Recipe,
+        Score,
+        items_of,
+        row_of,
+        row_of_factory,
+        score_of,
+    )
+    from .tokens import (
+        DiceEditTreeLemmatizer,
+        DiceMorphologizer,
+        DiceSentenceRecognizer,
+        DiceTagger,
+    )
+    from .transition import DiceDependencyParser, DiceEntityRecognizer
 
 __all__ = [
     "COMPONENTS",
@@ -41,9 +54,38 @@ __all__ = [
     "with_loss",
 ]
 
+_get, __dir__ = attach(
+    __name__,
+    {
+        "documents": ["DiceMultiLabelTextCategorizer", "DiceTextCategorizer"],
+        "factories": ["class_with_loss", "register", "with_loss"],
+        "spans": ["DiceSpanCategorizer", "DiceSpanFinder"],
+        "table": [
+            "COMPONENTS",
+            "Component",
+            "Recipe",
+            "Score",
+            "items_of",
+            "row_of",
+            "row_of_factory",
+            "score_of",
+        ],
+        "tokens": [
+            "DiceEditTreeLemmatizer",
+            "DiceMorphologizer",
+            "DiceSentenceRecognizer",
+            "DiceTagger",
+        ],
+        "transition": ["DiceDependencyParser", "DiceEntityRecognizer"],
+    },
+)
+
 
 def __getattr__(name: str) -> Any:
-    factory = name.removeprefix("make_")
-    if factory != name and factory in FACTORIES:
-        return FACTORIES[factory]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("make_"):
+        from .factories import FACTORIES
+
+        factory = name.removeprefix("make_")
+        if factory in FACTORIES:
+            return FACTORIES[factory]
+    return _get(name)

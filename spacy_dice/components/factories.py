@@ -1,28 +1,37 @@
-"""The factories: each is a stock one whose component gets a loss."""
+"""The factories: each is a stock one whose component gets a loss.
+
+Of this package, only what is needed to register them is imported with this module.
+"""
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 from spacy.pipeline.factories import register_factories
 from spacy.util import registry
 
 from .._validation import listed, refuse
-from ..losses import AnyLoss
-from .base import LossMixin
-from .table import COMPONENTS, Component
+from .defaults import DEFAULT_LOSSES
+
+if TYPE_CHECKING:
+    from ..losses import AnyLoss
+    from .base import LossMixin
+    from .table import Component
 
 
-def class_with_loss(component: Any) -> type[LossMixin] | None:
+def class_with_loss(component: Any) -> "type[LossMixin] | None":
     """The class that `with_loss` turns a component into; None if its loss cannot be chosen."""
+    from .base import LossMixin
+    from .table import COMPONENTS
+
     if isinstance(component, LossMixin):
         return type(component)
     rows = (row for row in COMPONENTS.values() if row.stock_class is type(component))
     return next((row.cls for row in rows), None)
 
 
-def with_loss(component: Any, loss: AnyLoss) -> Any:
+def with_loss(component: Any, loss: "AnyLoss") -> Any:
     """The stock `component` with `loss`, sharing model, vocabulary and settings.
 
     RETURNS: the component itself, of another class now; for `ner` and `parser` a new one.
@@ -30,6 +39,8 @@ def with_loss(component: Any, loss: AnyLoss) -> Any:
     """
     cls = class_with_loss(component)
     if cls is None:
+        from .table import COMPONENTS
+
         refuse(
             f"[components.{getattr(component, 'name', type(component).__name__)}]",
             f"the loss of a {type(component).__name__} cannot be chosen, only that of "
@@ -51,18 +62,28 @@ def with_loss(component: Any, loss: AnyLoss) -> Any:
     return made
 
 
-def register(row: Component) -> Callable[..., Any]:
+def register(row: "Component") -> Callable[..., Any]:
     """Add a row to the table, and its factory to spaCy: the arguments of the stock one, and `loss`.
 
     RETURNS: the factory, for an entry point.
     RAISES: ValueError if another row has that factory, or spaCy has no such stock factory.
     """
-    meta = Language.get_factory_meta(row.stock)
-    stock = registry.factories.get(row.stock)
-    if COMPONENTS.setdefault(row.factory, row) is not row:
-        refuse(row.factory, "is in the table of components already")
+    from .table import COMPONENTS
 
-    def make(nlp: Language, name: str, loss: AnyLoss, **settings: Any) -> Any:
+    if COMPONENTS.get(row.factory, row) is not row:
+        refuse(row.factory, "is in the table of components already")
+    factory = _register(row.stock, row.loss)
+    COMPONENTS[row.factory] = row
+    return factory
+
+
+def _register(stock_factory: str, loss: Mapping[str, Any]) -> Callable[..., Any]:
+    """Register the factory with a loss beside a stock factory. loss: the block of the default."""
+    meta = Language.get_factory_meta(stock_factory)
+    stock = registry.factories.get(stock_factory)
+    factory = f"dice_{stock_factory}"
+
+    def make(nlp: Language, name: str, loss: Callable[..., Any], **settings: Any) -> Any:
         return with_loss(stock(nlp=nlp, name=name, **settings), loss)
 
     signature = inspect.signature(stock)
@@ -70,11 +91,11 @@ def register(row: Component) -> Callable[..., Any]:
     make.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), parameter]
     )
-    make.__name__ = f"make_{row.factory}"
-    make.__doc__ = f"Make a `{row.cls.__name__}`: the settings of `{row.stock}`, and `loss`."
+    make.__name__ = f"make_{factory}"
+    make.__doc__ = f"Make a component with the settings of `{stock_factory}`, and `loss`."
     Language.factory(
-        row.factory,
-        default_config={**meta.default_config, "loss": dict(row.loss)},
+        factory,
+        default_config={**meta.default_config, "loss": dict(loss)},
         assigns=meta.assigns,
         requires=meta.requires,
         retokenizes=meta.retokenizes,
@@ -87,4 +108,6 @@ def register(row: Component) -> Callable[..., Any]:
 # spaCy does this when the first pipeline is made, which may come after this module is imported.
 register_factories()
 
-FACTORIES: dict[str, Callable[..., Any]] = {name: register(row) for name, row in COMPONENTS.items()}
+FACTORIES: dict[str, Callable[..., Any]] = {
+    f"dice_{stock}": _register(stock, loss) for stock, loss in DEFAULT_LOSSES.items()
+}

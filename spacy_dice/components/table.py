@@ -5,7 +5,7 @@ A new component is a class, a row and an entry point; see docs/contributing.md.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -26,6 +26,7 @@ from ..items import (
 )
 from ..losses import main_names
 from .base import LossMixin
+from .defaults import DEFAULT_LOSSES
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
 from .spans import DiceSpanCategorizer, DiceSpanFinder
 from .tallies import (
@@ -196,7 +197,7 @@ _CATEGORIES = {
 }
 
 COMPONENTS: dict[str, Component] = {
-    row.factory: row
+    row.factory: replace(row, loss=DEFAULT_LOSSES[row.stock])
     for row in (
         Component(
             stock="ner",

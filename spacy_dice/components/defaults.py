@@ -1,0 +1,25 @@
+"""The loss of each component that is given no other: the part of the table that factories need.
+
+Apart from the rest of it, since spaCy registers all factories with the first pipeline that it
+makes, of whatever components. That has to cost next to nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_DSC = {"@losses": "dice.DSC.v1"}
+
+# By the stock factory.
+DEFAULT_LOSSES: Mapping[str, Mapping[str, Any]] = {
+    "ner": _DSC,
+    "tagger": _DSC,
+    "morphologizer": _DSC,
+    "senter": _DSC,
+    "trainable_lemmatizer": _DSC,
+    "parser": _DSC,
+    "textcat": _DSC,
+    "textcat_multilabel": _DSC,
+    "spancat_singlelabel": _DSC,
+    "spancat": _DSC,
+    "span_finder": _DSC,
+}
