@@ -74,8 +74,9 @@ class ReportedSE(Reported, SE):
 def redirect(name):
     """Let the stock factory behind the factory `name` of this package make what that one makes."""
     row = components.COMPONENTS[name]
-    stock = registry.factories.get(row.stock)
+    # What all of ours call is looked up with the first, so that this is no recursion.
     ours = getattr(components, f"make_{name}")
+    stock = registry.factories.get(row.stock)
 
     def make(nlp, name, **settings):
         is_mean = row.stock.startswith("textcat")
@@ -86,7 +87,6 @@ def redirect(name):
         return component
 
     make.__signature__ = inspect.signature(stock)
-    # What `ours` calls was looked up before, so that this is no recursion.
     registry.factories.register(row.stock, func=make)
 
 
