@@ -104,13 +104,6 @@ class Part(NamedTuple):
     by_logits: Tensor | None = None
 
 
-def as_dense(targets: Tensor, like: Tensor) -> Tensor:
-    """Targets as numbers `(n, c)`, class ids as rows with a single 1."""
-    if targets.is_floating_point():
-        return targets
-    return torch.zeros_like(like).scatter(1, targets, 1.0)
-
-
 def gold_counts(targets: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
     """How often each class is gold, `(c,)`."""
     if targets.is_floating_point():

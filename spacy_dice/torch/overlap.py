@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .functional import Outputs, Part, Term, as_dense, power, without
+from .functional import Outputs, Part, Term, gold_counts, power, without
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,11 @@ class Overlap(Term):
         """See `Term`."""
         return self.over == "batch"
 
-    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
-        """Numerator, denominator and their derivatives by u, without `smooth`."""
+    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
+        """Numerator, denominator and their derivatives by u, without `smooth`.
+
+        y is a tensor like u, or 0.0 or 1.0 where all of u share it.
+        """
         raise NotImplementedError
 
     def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
@@ -48,10 +51,7 @@ class Overlap(Term):
         """See `Term`."""
         u, slope, scaled = self._slope(outputs)
         if self.over_batch:
-            values, elasticity = self._of_batch(
-                u, slope, as_dense(targets, u), weights, class_weights
-            )
-            return _part(outputs, values, elasticity, scaled)
+            return self._of_batch(outputs, u, slope, scaled, targets, weights, class_weights)
         if targets.is_floating_point():
             values, elasticity = self._of_cells(u, slope, targets)
             if class_weights is not None:
@@ -79,17 +79,27 @@ class Overlap(Term):
 
     def _of_batch(
         self,
+        outputs: Outputs,
         u: Tensor,
         slope: Tensor,
-        y: Tensor,
+        scaled: bool,
+        targets: Tensor,
         weights: Tensor | None,
         class_weights: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        num, den, d_num, d_den = self._form(u, y)
-        gold = y
-        if weights is not None:
-            num, den, gold = num * weights, den * weights, gold * weights
-        num, den, gold = (x.sum(0, keepdim=True) for x in (num, den, gold))
+    ) -> Part:
+        """One ratio per class; the value has no dimensions."""
+        hard = not targets.is_floating_point()
+        num, den, d_num, d_den = self._form(u, 0.0 if hard else targets)
+        if hard:
+            # As if all targets were 0, and what is different where a class is gold.
+            ids = targets[:, 0]
+            of_gold = self._form(u.gather(1, targets), 1.0)
+            more = of_gold[1] - den.gather(1, targets)
+            num = _sum_at(ids, of_gold[0], weights, u)
+            den = _sum(den, weights) + _sum_at(ids, more, weights, u)
+        else:
+            num, den = _sum(num, weights), _sum(den, weights)
+        gold = gold_counts(targets, weights, u)
         if class_weights is not None:
             gold = gold * (class_weights > 0)
         n_rows = u.new_tensor(len(u)) if weights is None else weights.amax(1).sum()
@@ -97,10 +107,17 @@ class Overlap(Term):
         if class_weights is not None:
             scale = scale * class_weights
         ratio, den = self._ratio(num, den)
-        elasticity = (ratio * d_den - d_num) * slope * (scale / den)
+        value, factor = ((1 - ratio) * scale).sum(), scale / den
+        # What is of classes is multiplied first: d_num and d_den may be numbers, or of cells.
+        elasticity = slope * (ratio * d_den * factor - d_num * factor)
+        if hard:
+            at = slope.gather(1, targets)
+            d_gold = factor[targets] * (ratio[targets] * of_gold[3] - of_gold[2])
+            d_gold = at * d_gold - elasticity.gather(1, targets)
+            elasticity = elasticity.scatter_add(1, targets, d_gold)
         if weights is not None:
             elasticity = elasticity * weights
-        return ((1 - ratio) * scale).sum(), elasticity
+        return _part(outputs, value, elasticity, scaled)
 
     def _ratio(self, num: Tensor, den: Tensor) -> tuple[Tensor, Tensor]:
         """(num + smooth) / (den + smooth), where 0/0 is 1, and its denominator."""
@@ -120,7 +137,7 @@ class Overlap(Term):
 class Dice(Overlap):
     """``1 - (2py + smooth)/(p^2 + y^2 + smooth)``."""
 
-    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
         twice = 2 * u
         return twice * y, u * u + y * y, 2 * y, twice
 
@@ -142,7 +159,7 @@ class Tversky(Overlap):
     alpha: float
     beta: float
 
-    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
         tp, d_tp = _true_positives(u, y)
         den = (1 - self.alpha - self.beta) * tp + self.alpha * u + self.beta * y
         return tp, den, d_tp, self.alpha + (1 - self.alpha - self.beta) * d_tp
@@ -168,7 +185,7 @@ class SelfAdjustingDice(Overlap):
     alpha: float
     detach_weight: bool = False
 
-    def _form(self, u: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Any]:
+    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
         tp, d_tp = _true_positives(u, y)
         return 2 * tp, u + y, 2 * d_tp, 1.0
 
@@ -222,9 +239,22 @@ def _of_scaled(outputs: Outputs, scaled: Tensor) -> Tensor:
     return torch.addcmul(scaled, outputs.p, sums, value=-1)
 
 
-def _true_positives(u: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _true_positives(u: Tensor, y: Any) -> tuple[Any, Any]:
     """min(u, y) and its derivative by u."""
+    if isinstance(y, float):
+        return u * y, y
     return torch.minimum(u, y), ((u <= y) & (y > 0)).to(u.dtype)
+
+
+def _sum(cells: Tensor, weights: Tensor | None) -> Tensor:
+    """Of each class, `(c,)`."""
+    return (cells if weights is None else cells * weights).sum(0)
+
+
+def _sum_at(ids: Tensor, rows: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
+    """The sum of `rows`, `(n, 1)`, for the class of each, `(c,)`."""
+    rows = (rows if weights is None else rows * weights)[:, 0]
+    return like.new_zeros(like.shape[1]).index_add(0, ids, rows)
 
 
 def _times(factor: float, x: Tensor) -> Tensor:
