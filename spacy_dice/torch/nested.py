@@ -281,7 +281,7 @@ class MacroF1Loss(CostLoss):
         tp, guessed, gold = counts
         # A class that was never seen counts as if seen once.
         support = (guessed + gold).clamp(min=1)
-        of_classes = ((2 - 2 * tp / support).clamp(min=0) / support) ** self.power
+        of_classes = ((2 - 2 * tp / support) / support) ** self.power
         seen = (gold * of_classes).sum()
         of_classes = of_classes * torch.where(seen > 0, gold.sum() / seen.clamp(min=1e-12), 1.0)
         if not self.exclusive:

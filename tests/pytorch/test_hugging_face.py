@@ -135,6 +135,17 @@ def test_cross_entropy_is_the_loss_of_the_model(task, bert):
     assert torch.allclose(ours, expected)
 
 
+@pytest.mark.parametrize("task", ["tokens", "sequence", "labels", "soft"])
+def test_what_the_trainer_counts_is_what_a_mean_divides_by(task, bert):
+    model = model_of(task, bert).eval()
+    batch = transformers.default_data_collator(features(task))
+    labels = batch.pop("labels")
+    loss = DSCLoss(activation="sigmoid" if task == "labels" else "softmax")
+    func, outputs = as_compute_loss_func(loss), model(**batch)
+    counted = (labels != -100).sum()  # as the Trainer does
+    assert torch.allclose(func(outputs, labels, num_items_in_batch=counted), func(outputs, labels))
+
+
 def test_positions_outside_the_window_are_ignored():
     data = features("question")
     labels = QuestionAnsweringCollator()(data)["labels"]
