@@ -119,7 +119,7 @@ class Loss(nn.Module):
         raise NotImplementedError
 
     def _mean(self, batch: Batch) -> Tensor:
-        return self._value(batch, reduced=True) / _at_least_one(batch.predictions)
+        return self._value(batch, reduced=True) / at_least_one(batch.predictions)
 
     def _value(self, batch: Batch, reduced: bool) -> Tensor:
         tensors: list[Tensor] = []
@@ -291,7 +291,8 @@ def check_ids(owner: str, name: str, ids: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in ids)
 
 
-def _at_least_one(count: Tensor | int) -> Tensor | int:
+def at_least_one(count: Tensor | int) -> Tensor | int:
+    """What a mean divides by, where there may be nothing."""
     return count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
-from .base import Batch, Loss, Weighted, check_ids, class_tensor
+from .base import Batch, Loss, Weighted, at_least_one, check_ids, class_tensor
 from .functional import CrossEntropy, Focal, Term, gold_counts
 from .overlap import Dice, SelfAdjustingDice, Tversky
 
@@ -28,22 +28,24 @@ class CELoss(Loss):
         return [Weighted(CrossEntropy(), 1.0, batch.weights, None)]
 
     # PyTorch's own are exact, and one kernel.
+    def _mean(self, batch: Batch) -> Tensor:
+        term = self.terms(batch)[0]
+        if term.weights is None and term.class_weights is None and batch.logits.numel():
+            return self._of_torch(batch, None, "mean")
+        return self._of_term(batch, term, reduced=True) / at_least_one(batch.predictions)
+
     def _value(self, batch: Batch, reduced: bool) -> Tensor:
-        _, _, weights, class_weights = self.terms(batch)[0]
-        if weights is None and reduced:
-            return self._of_torch(batch, class_weights, "sum")
-        values = self._of_torch(batch, class_weights, "none")
+        return self._of_term(batch, self.terms(batch)[0], reduced)
+
+    def _of_term(self, batch: Batch, term: Weighted, reduced: bool) -> Tensor:
+        if term.weights is None and reduced:
+            return self._of_torch(batch, term.class_weights, "sum")
+        values = self._of_torch(batch, term.class_weights, "none")
         if self.exclusive:
             values = values[:, None]
-        if weights is not None:
-            values = values * weights
+        if term.weights is not None:
+            values = values * term.weights
         return values.sum() if reduced else values
-
-    def _mean(self, batch: Batch) -> Tensor:
-        _, _, weights, class_weights = self.terms(batch)[0]
-        if weights is None and class_weights is None and batch.logits.numel():
-            return self._of_torch(batch, None, "mean")
-        return super()._mean(batch)
 
     def _of_torch(self, batch: Batch, class_weights: Tensor | None, reduction: str) -> Tensor:
         logits, targets = batch.logits, batch.targets
