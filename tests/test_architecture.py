@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "losses": {"_validation", "functional"},
     "components": {"_validation", "_lazy", "functional", "items", "losses"},
     "torch": {"_validation"},
+    "configs": {"_validation", "components"},
     "callbacks": {"_validation", "losses", "components"},
     "scorers": {"_validation", "counts", "items"},
     "corpora": {"_files"},
@@ -50,7 +51,15 @@ MAY_IMPORT = {
         "calibration",
     },
     "experiments": None,  # everything but what is above it
-    "diagnose": {"_validation", "_files", "_plotting", "losses", "components", "experiments"},
+    "diagnose": {
+        "_validation",
+        "configs",
+        "_files",
+        "_plotting",
+        "losses",
+        "components",
+        "experiments",
+    },
     "cli": None,
     "_spacy_cli": {"cli"},
 }

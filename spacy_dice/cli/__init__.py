@@ -4,6 +4,7 @@ What a command calls is imported inside it, so that `python -m spacy --help` sta
 """
 
 from .app import app
+from .configs import debug_data, init_config
 from .corpora import corpus
 from .diagnose import diagnose
 from .evaluate import evaluate
@@ -14,8 +15,10 @@ __all__ = [
     "calibrate",
     "compare",
     "corpus",
+    "debug_data",
     "diagnose",
     "evaluate",
+    "init_config",
     "main",
     "report",
 ]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 from spacy.pipeline.factories import register_factories
-from spacy.util import registry
+from spacy.util import get_minor_version_range, registry, split_requirement
 
+from .. import __version__
 from .._validation import listed, refuse
 from .defaults import DEFAULT_LOSSES
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..losses import AnyLoss
     from .base import LossMixin
     from .table import Component
+
+_PACKAGE = "spacy-dice"
 
 
 def class_with_loss(component: Any) -> "type[LossMixin] | None":
@@ -84,6 +87,7 @@ def _register(stock_factory: str, loss: Mapping[str, Any]) -> Callable[..., Any]
     factory = f"dice_{stock_factory}"
 
     def make(nlp: Language, name: str, loss: Callable[..., Any], **settings: Any) -> Any:
+        _note_requirement(nlp)
         return with_loss(stock(nlp=nlp, name=name, **settings), loss)
 
     signature = inspect.signature(stock)
@@ -103,6 +107,16 @@ def _register(stock_factory: str, loss: Mapping[str, Any]) -> Callable[..., Any]
         func=make,
     )
     return make
+
+
+def _note_requirement(nlp: Language) -> None:
+    """Let the meta data of a pipeline name this package, as `spacy package` names it.
+
+    Where the package is missing, spaCy's error names the factory, and no package.
+    """
+    requirements = nlp.meta.setdefault("requirements", [])
+    if not any(split_requirement(text)[0] == _PACKAGE for text in requirements):
+        requirements.append(f"{_PACKAGE}{get_minor_version_range(__version__)}")
 
 
 # spaCy does this when the first pipeline is made, which may come after this module is imported.

@@ -13,6 +13,7 @@ from thinc.api import Config
 
 from .._validation import listed
 from ..components import Component, Recipe
+from ..configs import sections
 from ..losses import F1
 from .distribution import BALANCED, FEW, TOO_FEW, Distribution
 
@@ -101,7 +102,7 @@ def to_snippet(name: str, factory: str | None, block: Mapping[str, Any]) -> str:
     factory: to be set in the block of the component; None if the one there takes a loss already.
     """
     lines = [f'# In [components.{name}]: factory = "{factory}"', ""] if factory else []
-    return "\n".join(lines + _sections(f"components.{name}.loss", block)) + "\n"
+    return "\n".join(lines + sections(f"components.{name}.loss", block)) + "\n"
 
 
 def to_settings(settings: Mapping[str, Any]) -> str:
@@ -127,15 +128,6 @@ def to_command(name: str, options: Iterable[str], dev: Path | None) -> str:
         shlex.join(["training/model-calibrated", "--component", name, *options]),
     ]
     return " \\\n    ".join(lines) + "\n"
-
-
-def _sections(section: str, block: Mapping[str, Any]) -> list[str]:
-    inner = {key: value for key, value in block.items() if isinstance(value, Mapping)}
-    lines = [f"[{section}]"]
-    lines += [f"{key} = {json.dumps(block[key])}" for key in block if key not in inner]
-    for key, value in inner.items():
-        lines += ["", *_sections(f"{section}.{key}", value)]
-    return lines
 
 
 def _excluded(found: Distribution) -> str | None:

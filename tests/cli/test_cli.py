@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 
-COMMANDS = ("calibrate", "compare", "corpus", "diagnose", "evaluate", "report")
+COMMANDS = (
+    *("calibrate", "compare", "corpus", "debug-data", "diagnose", "evaluate", "init-config"),
+    "report",
+)
 
 
 def call(*arguments):

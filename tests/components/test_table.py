@@ -4,13 +4,17 @@ from importlib.metadata import entry_points
 
 import pytest
 import spacy
+import srsly
+from packaging.requirements import Requirement
 from pipelines import CASES, FACTORIES, complete, pipeline, train
+from spacy.cli.package import get_third_party_dependencies
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
+import spacy_dice
 from spacy_dice import components
 from spacy_dice.components import COMPONENTS, register, row_of, row_of_factory
 from spacy_dice.experiments.wording import name_of_score
@@ -51,6 +55,19 @@ def test_factory_of_a_row(factory):
     assert registry.resolve({"loss": dict(row.loss)})["loss"] == DSC()
     # The recommended settings are settings of the same loss.
     registry.resolve({"loss": {**row.loss, **row.recipe.loss}})
+
+
+@factories
+def test_meta_data_name_the_package(factory, tmp_path):
+    """What spaCy says where the package is missing names the factory only."""
+    nlp = pipeline(factory, stock=False)
+    nlp.add_pipe(f"dice_{factory}", name="another")
+    nlp.to_disk(tmp_path)
+    written = srsly.read_json(tmp_path / "meta.json")["requirements"]
+    assert written == get_third_party_dependencies(nlp.config)
+    assert [Requirement(text).name for text in written] == ["spacy-dice"]
+    assert Requirement(written[0]).specifier.contains(spacy_dice.__version__)
+    assert "requirements" not in pipeline(factory, stock=True).meta
 
 
 def test_no_other_name_is_a_factory():
