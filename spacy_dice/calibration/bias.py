@@ -5,14 +5,71 @@ So the component stays an ordinary one, and nothing has to be there when it is l
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy
+from numpy.typing import NDArray
 from spacy.pipeline import EntityRecognizer
 
 from .._validation import refuse
+from ..components import row_of
 
 Offsets = dict[str, float]
+Floats = NDArray[numpy.float64]
+
+# No probability is taken for less, none for more: their logits are finite.
+LEAST = float(numpy.finfo("float32").tiny)
+MOST = 1 - float(numpy.finfo("float32").epsneg) / 2
+
+# Layers that pass on what the single layer inside them gives.
+_WRAPPERS = ("with_", "resizable(")
+# Layers whose output is a product and the bias.
+_LINEAR = ("linear", "sparse_linear")
+# What does not change the numbers, only how they are cut into arrays: the end of a span finder.
+_SHAPES = ("Flattener",)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The end of a component's model.
+
+    layer: the one whose bias `b` shifts the logits of the labels by as much.
+    labels: what the bias and the columns of the outputs are for.
+    kind: what is made of the logits: "logistic" for a probability of each label by itself,
+        "softmax" for probabilities of labels that exclude each other, "none" for the logits.
+    temperature: what a softmax divides the logits by.
+    """
+
+    layer: Any
+    labels: list[str]
+    kind: Literal["logistic", "softmax", "none"]
+    temperature: float = 1.0
+
+    def logits_of(self, outputs: Any) -> Floats:
+        """The logits `(n, c)` of outputs; of a softmax up to a constant of each row."""
+        outputs = numpy.asarray(outputs, dtype="float64")
+        if self.kind == "logistic":
+            outputs = outputs.clip(LEAST, MOST)
+            return numpy.log(outputs) - numpy.log1p(-outputs)
+        if self.kind == "softmax":
+            return numpy.log(numpy.maximum(outputs, LEAST)) * self.temperature
+        return outputs
+
+    def outputs_of(self, logits: Floats) -> Any:
+        """The inverse of `logits_of`, in the precision of the model."""
+        if self.kind == "logistic":
+            # Not 1 / (1 + exp(-z)), which overflows far below 0.
+            logits = numpy.exp(-numpy.logaddexp(0, -logits))
+        elif self.kind == "softmax":
+            logits = logits / self.temperature
+            logits = numpy.exp(logits - logits.max(axis=1, keepdims=True))
+            logits = logits / logits.sum(axis=1, keepdims=True)
+        return logits.astype("float32")
+
+    def vector_of(self, offsets: Mapping[str, float]) -> Floats:
+        """Offsets by label as `(c,)`."""
+        return numpy.array([offsets.get(label, 0.0) for label in self.labels])
 
 
 def is_stock(component: Any, cls: type) -> bool:
@@ -21,40 +78,62 @@ def is_stock(component: Any, cls: type) -> bool:
     return bool(stock) and stock[0] is cls
 
 
-def output_layer(component: Any) -> tuple[Any, list[str]]:
-    """The layer whose bias shifts the scores, and the labels that its outputs are for.
+def output_of(component: Any) -> Output:
+    """The end of a component's model.
 
-    RAISES: ValueError for a model that has no such layer.
+    RAISES: ValueError for a model without a bias that shifts what is decided by.
     """
     model = component.model
-    if is_stock(component, EntityRecognizer):
-        moves = component.moves
+    row = row_of(component)
+    assert row is not None
+    labels = row.columns_of(component)
+    if isinstance(component, EntityRecognizer):
         layer = model.get_ref("upper" if model.attrs["has_upper"] else "lower")
-        return layer, [moves.get_class_name(i) for i in range(moves.n_moves)]
-    layers = [node for node in model.walk() if node.name == "softmax" and node.has_param("b")]
-    if len(layers) != 1:
-        refuse("calibrate", f"the model of {component.name!r} has {len(layers)} softmax layers")
-    return layers[0], list(component.labels)
+        return Output(layer, labels, "none")
+    *before, last = [n for n in _ends(model) if n.name not in _SHAPES]
+    if last.name == "softmax" and last.has_param("b"):
+        normalized = last.attrs.get("softmax_normalize", True)
+        temperature = last.attrs.get("softmax_temperature", 1.0)
+        return Output(last, labels, "softmax" if normalized else "none", temperature)
+    activations: dict[str, Literal["logistic", "softmax"]]
+    activations = {"logistic": "logistic", "softmax_activation": "softmax"}
+    kind = activations.get(last.name)
+    if kind and before and before[-1].name in _LINEAR:
+        return Output(before[-1], labels, kind)
+    names = " >> ".join(node.name for node in [*before[-1:], last])
+    refuse(
+        "calibrate",
+        f"the model of the component {component.name!r} ends with {names!r}: no bias there shifts "
+        "its probabilities; what can be shifted is a softmax layer, or a linear one before a "
+        "logistic or softmax activation (of spacy.TextCatBOW.v3 with no_output_layer = false)",
+    )
+
+
+def _ends(model: Any) -> list[Any]:
+    """The layers of a chain, each the innermost of what wraps it, of which the last two count."""
+    if len(model.layers) == 1 and model.name.startswith(_WRAPPERS):
+        return _ends(model.layers[0])
+    if model.layers and model.name == ">>".join(layer.name for layer in model.layers):
+        return [end for layer in model.layers[-3:] for end in _ends(layer)]
+    return [model]
 
 
 def shift(component: Any, offsets: Mapping[str, float]) -> None:
     """Add offsets, by label, to the bias of the output layer."""
     if not offsets:
         return
-    layer, labels = output_layer(component)
-    bias = layer.get_param("b")
-    change = numpy.zeros(len(labels), dtype=bias.dtype)
-    for label, offset in offsets.items():
-        change[labels.index(label)] = offset
+    output = output_of(component)
+    bias = output.layer.get_param("b")
+    change = output.vector_of(offsets).astype(bias.dtype)
     # A parser model without an upper layer has one bias for each label and maxout piece.
     change = change.reshape((-1, *(1 for _ in bias.shape[1:])))
-    layer.set_param("b", bias + layer.ops.asarray(change))
+    output.layer.set_param("b", bias + output.layer.ops.asarray(change))
 
 
 @contextmanager
 def shifted(component: Any, offsets: Mapping[str, float]) -> Iterator[None]:
     """`shift` for a while; then the bias is the very same again."""
-    layer, _ = output_layer(component)
+    layer = output_of(component).layer
     bias = layer.get_param("b").copy()
     shift(component, offsets)
     try:

@@ -1,77 +1,74 @@
 """Calibrate the decisions of a trained pipeline on a dev set.
 
-A loss decides what a model learns, offsets on its scores decide what is made of it: how many
-entities NER finds, which of two tags a tagger takes. Tuned on a dev set they are the baseline that
-any loss has to beat (Lipton et al. 2014, arXiv 1402.1892: what maximises F1 is a threshold of F1/2,
-not 1/2), and they go together with any loss.
+A loss decides what a model learns, offsets on its scores decide what is made of it: how many spans
+are found, which of two tags a token gets, which of many labels are said of a text. Tuned on a dev
+set they are the baseline that any loss has to beat (Lipton et al. 2014, arXiv 1402.1892: what
+maximises F1 is a threshold of F1/2, not 1/2), and they go together with any loss.
 
 What the dev set shows after tuning on it is optimistic. So the gain is cross-fitted too: each
-document is predicted with the offsets that are best for the documents of the other folds.
+document is decided with the offsets that are best for the documents of the other folds. But for NER
+and taggers, offsets that gain nothing significantly by that are not taken.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy
 import spacy
-from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.pipeline import EntityRecognizer, Tagger
-from spacy.tokens import Doc
+from spacy.pipeline import (
+    EntityRecognizer,
+    Morphologizer,
+    MultiLabel_TextCategorizer,
+    SentenceRecognizer,
+    SpanCategorizer,
+    SpanFinder,
+    Tagger,
+    TextCategorizer,
+)
 from spacy.training import Corpus, Example
 
 from .._files import new_folder
 from .._validation import listed, nearest, refuse
-from ..items import Items, entity_items, tag, token_items
+from ..components import row_of
 from ..scorers import tag_scores
-from .bias import Offsets, is_stock, shift, shifted
+from .base import Counts, Search
+from .bias import Offsets, shift
+from .documents import CategoriesSearch, CategorySearch
+from .edges import EdgeSearch
 from .entities import EntitySearch
-from .tokens import TagSearch
+from .spans import span_search
+from .tokens import AnalysisSearch, SentenceSearch, TagSearch
 
 FOLDS = 5
 
-
-class Search(Protocol):
-    """Knows which offsets are best on which documents."""
-
-    metric: str
-
-    def best(self, chosen: NDArray[Any]) -> Offsets:
-        """The best offsets for the documents of the boolean mask `chosen`; zeros left out."""
-
-    def predict(self, docs: Sequence[Doc]) -> None:
-        """Annotate with the component as it is."""
-
-
-class Decisions(NamedTuple):
-    """What there is to know about the decisions of a component.
-
-    annotation: what a document has if it says what is right for the component, be it nothing.
-    items: what is gold.
-    """
-
-    cls: type
-    annotation: str
-    items: Items
-
-
-DECISIONS = (
-    Decisions(EntityRecognizer, "ENT_IOB", entity_items),
-    Decisions(Tagger, "TAG", token_items(tag)),
-)
+# How the decisions of a stock component, and of what is derived from it, are searched for.
+SEARCHES: dict[type, Callable[..., Search]] = {
+    EntityRecognizer: EntitySearch,
+    Tagger: TagSearch,
+    Morphologizer: AnalysisSearch,
+    SentenceRecognizer: SentenceSearch,
+    TextCategorizer: CategorySearch,
+    MultiLabel_TextCategorizer: CategoriesSearch,
+    SpanCategorizer: span_search,
+    SpanFinder: EdgeSearch,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
     """What was found for a component.
 
+    component: its name. metric: the name of the score that is maximised.
     offsets: what was added to the score of each label; labels without a change are left out.
-    metric: the score that the offsets maximise.
+    thresholds: of labels with an offset that are decided for one by one: the probability, before
+        the change, from which on they are now decided for.
     before, after: the scores on the dev set; `after` is optimistic.
-    crossfitted: the scores when no document has a part in the offsets it is predicted with.
+    crossfitted: the scores when no document has a part in the offsets it is decided with.
+    notes: what there is to say about labels, and why nothing was changed.
     """
 
     component: str
@@ -80,30 +77,38 @@ class Calibration:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     crossfitted: Mapping[str, Any]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @property
     def gain(self) -> float:
         """The cross-fitted gain in the metric."""
-        return self.crossfitted[self.metric] - self.before[self.metric]
+        return float(self.crossfitted[self.metric] - self.before[self.metric])
 
     def to_text(self) -> str:
         """What was found, for people."""
         lines = [f"{self.component}: {self.metric} on the dev set, in %"]
+        prefix = self.metric[: -len("f")] if self.metric.endswith("_f") else self.metric
         for name, scores in (
             ("before", self.before),
             ("after", self.after),
             ("cross-fitted", self.crossfitted),
         ):
-            shown = [key for key in (self.metric, "ents_p", "ents_r", "tag_acc") if key in scores]
+            beside = (f"{prefix}p", f"{prefix}r", "tag_acc")
+            shown = [key for key in dict.fromkeys((self.metric, *beside)) if key in scores]
             values = "  ".join(f"{key} {100 * (scores[key] or 0.0):.2f}" for key in shown)
             lines.append(f"  {name:14}{values}")
-        offsets = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
-        lines.append(f"  offsets       {offsets or 'none: no change is better'}")
+        if self.thresholds:
+            found = ", ".join(f"{label} {value:.3f}" for label, value in self.thresholds.items())
+            lines.append(f"  thresholds    {found}")
+        else:
+            found = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
+            lines.append(f"  offsets       {found or 'none: no change is better'}")
         if self.offsets and self.gain <= 0:
             lines.append(
                 "  Cross-fitted there is no gain: on other texts these offsets may not help."
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 def calibrate(
@@ -111,64 +116,80 @@ def calibrate(
     examples: Sequence[Example],
     component: str | None = None,
     *,
+    metric: str | None = None,
+    beta: float = 1.0,
     types: bool = False,
     folds: int = FOLDS,
 ) -> Calibration:
-    """Find the offsets that maximise a component's F1 on `examples`, and put them into its bias.
+    """Find the decisions that maximise a component's score on `examples`, and put them into it.
 
-    examples: the dev set, not annotated yet.
-    component: the name of the NER component or the tagger; without it, the only one there is.
-    types: of NER, give an offset to each entity type too, where that is better by more than may be
-        chance; without it only to O, whatever is best.
+    They are offsets in the bias of its output layer: a threshold of each label for `spancat` and
+    `textcat_multilabel`, one threshold for `span_finder`, an offset on each label for the others;
+    on the move O, and with `types` on entity types, for `ner`; on first tokens for `senter`.
+
+    examples: the dev set, not annotated yet. The component predicts it once, NER for each trial.
+    component: its name; without it, the only one there is.
+    metric: `"micro"`, `"macro"`, `"accuracy"`, or a label whose F-score alone counts. Without it
+        micro for entities, spans and sentences, macro for labels of tokens and texts.
+    beta: how many times as important as precision recall is.
+    types: for NER only: give an offset to each entity type too, where that is better by more than
+        may be chance; without it only to O, whatever is best.
     folds: of the cross-fitting.
-    RAISES: ValueError if there is no such component, if the dev set has no gold for it, or fewer
-        documents than folds.
+    RETURNS: what was found; `nlp` is changed accordingly.
+    RAISES: ValueError if there is no such component, if its model has no bias to shift, if the
+        metric makes no sense for it, if the dev set has no gold for it, or fewer documents than
+        folds.
     """
     name = _component(nlp, component)
     pipe = nlp.get_pipe(name)
-    decisions = _decisions_of(pipe)
-    assert decisions is not None
+    row = row_of(pipe)
+    assert row is not None
     # Documents that are annotated, but without an entity: what is found there is wrong.
-    examples = [eg for eg in examples if eg.reference.has_annotation(decisions.annotation)]
-    if not any(decisions.items(Example(eg.reference, eg.reference))[0] for eg in examples):
-        refuse("calibrate", f"the dev set has no gold for the component {name!r}")
+    examples = [eg for eg in examples if row.is_annotated(pipe, eg.reference)]
+    with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
+        docs = list(nlp.pipe(eg.predicted for eg in examples))
+    examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
+    settings = {"types": types} if isinstance(pipe, EntityRecognizer) else {}
+    make = _search_of(pipe)
+    assert make is not None
+    search = make(pipe, examples, average=metric, beta=beta, **settings)
     if len(examples) < folds:
         refuse(
             "calibrate",
             f"the dev set has gold for the component {name!r} in {len(examples)} documents, but "
             f"needs it in {folds} at least",
         )
-    with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
-        docs = list(nlp.pipe(eg.predicted for eg in examples))
-    examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
-    search: Search
-    if decisions.cls is EntityRecognizer:
-        search = EntitySearch(pipe, examples, types=types)
-    else:
-        search = TagSearch(pipe, examples)
-    fold = _folds(len(examples), folds)
-    held_out: list[tuple[Offsets, Any]] = [
-        (search.best(fold != i), numpy.flatnonzero(fold == i)) for i in range(folds)
-    ]
     everything = numpy.arange(len(examples))
+    fold = everything * folds // len(examples)  # neighbours, which may be alike, stay together
+    held_out = [(search.best(fold != i), numpy.flatnonzero(fold == i)) for i in range(folds)]
+    before, before_counts = _decided(search, [({}, everything)])
+    crossfitted, counts = _decided(search, held_out)
     best = search.best(fold >= 0)
-    found = {}
-    for key, parts in (
-        ("before", [({}, everything)]),
-        ("after", [(best, everything)]),
-        ("crossfitted", held_out),
-    ):
-        annotated = []
-        for offsets, chosen in parts:
-            some = [Example(docs[i].copy(), examples[i].reference) for i in chosen]
-            with shifted(pipe, offsets):
-                search.predict([example.predicted for example in some])
-            annotated += some
-        found[key] = pipe.score(annotated)
-        if decisions.cls is Tagger:
-            found[key].update(tag_scores(annotated))
+    notes = _notes(search, before_counts)
+    after = before
+    if search.tested and best and not search.metric.is_gain(counts, before_counts):
+        gain = 100 * (search.metric.of(counts) - search.metric.of(before_counts))
+        error = 100 * search.metric.standard_error(counts, before_counts)
+        notes.append(
+            f"Nothing was changed: cross-fitted the gain is {gain:+.2f} with a standard error of "
+            f"{error:.2f}, which may be chance."
+        )
+        best, crossfitted = {}, before
+    elif best:
+        after, _ = _decided(search, [(best, everything)])
+    elif search.tested:
+        crossfitted = before
     shift(pipe, best)
-    return Calibration(component=name, metric=search.metric, offsets=best, **found)
+    return Calibration(
+        component=name,
+        metric=search.score,
+        offsets=best,
+        before=before,
+        after=after,
+        crossfitted=crossfitted,
+        thresholds=search.thresholds_of(best),
+        notes=notes,
+    )
 
 
 def calibrate_pipeline(
@@ -177,6 +198,8 @@ def calibrate_pipeline(
     output: Path,
     component: str | None = None,
     *,
+    metric: str | None = None,
+    beta: float = 1.0,
     types: bool = False,
     folds: int = FOLDS,
 ) -> Calibration:
@@ -186,6 +209,7 @@ def calibrate_pipeline(
     dev: a `.spacy` file.
     output: appears whole or not at all. It has the files of the input, but for the component's
         weights, and needs no more than the input to be loaded.
+    component, metric, beta, types, folds: see `calibrate`.
     RAISES: OSError, ValueError; see `calibrate`.
     """
     if output.exists():
@@ -194,33 +218,51 @@ def calibrate_pipeline(
         raise FileNotFoundError(f"{dev}: there is no such file")
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))
-    result = calibrate(nlp, examples, component, types=types, folds=folds)
+    result = calibrate(nlp, examples, component, metric=metric, beta=beta, types=types, folds=folds)
     with new_folder(output) as folder:
         shutil.copytree(str(nlp.path), folder, dirs_exist_ok=True)
         nlp.get_pipe(result.component).to_disk(folder / result.component, exclude=["vocab"])
     return result
 
 
-def _decisions_of(component: Any) -> Decisions | None:
-    return next((known for known in DECISIONS if is_stock(component, known.cls)), None)
+def _search_of(component: Any) -> Callable[..., Search] | None:
+    return next((SEARCHES[cls] for cls in type(component).__mro__ if cls in SEARCHES), None)
 
 
 def _component(nlp: Language, name: str | None) -> str:
-    known = [key for key, pipe in nlp.pipeline if _decisions_of(pipe) is not None]
+    known = [key for key, pipe in nlp.pipeline if _search_of(pipe) is not None]
     if name is None:
         if len(known) != 1:
-            what = f"say which of {listed(known)}" if known else "there is no NER and no tagger"
+            what = f"say which of {listed(known)}" if known else "none of them can be calibrated"
             refuse("calibrate", f"the pipeline has {listed(nlp.pipe_names)}: {what}")
         return known[0]
     if name not in known:
-        refuse(
-            "calibrate",
-            f"there is no NER and no tagger {name!r}{nearest(name, known)}; there are "
-            f"{listed(known)}",
-        )
+        if name in nlp.component_names:
+            what = f"the decisions of the component {name!r} cannot be calibrated"
+        else:
+            what = f"there is no component {name!r}{nearest(name, known)}"
+        refuse("calibrate", f"{what}; what can be is {listed(known)}")
     return name
 
 
-def _folds(n_docs: int, folds: int) -> Any:
-    """The fold of each document; neighbours, which may be alike, stay together."""
-    return numpy.arange(n_docs) * folds // n_docs
+def _decided(search: Search, parts: Sequence[tuple[Offsets, Any]]) -> tuple[dict[str, Any], Counts]:
+    """The scores of parts of the dev set, each decided with its offsets, and counts of both."""
+    examples = [eg for offsets, chosen in parts for eg in search.examples_of(chosen, offsets)]
+    counts = search.counts_of(examples)
+    scores = dict(search.component.score(examples))
+    if isinstance(search, TagSearch):
+        scores.update(tag_scores(examples))
+    scores.setdefault(search.score, search.metric.of(counts))
+    return scores, counts
+
+
+def _notes(search: Search, counts: Counts) -> list[str]:
+    """What there is to say about the labels of a dev set."""
+    gold = counts[:, :, 0].sum(axis=0) + counts[:, :, 2].sum(axis=0)
+    absent = [label for label, n in zip(search.known_labels, gold, strict=False) if not n]
+    notes = []
+    if absent:
+        notes.append(f"Without a positive in the dev set, and left as they are: {listed(absent)}")
+    if search.unknown:
+        notes.append(f"In the dev set, but no labels of the component: {listed(search.unknown)}")
+    return notes

@@ -1,59 +1,129 @@
-"""The offsets of a tagger: all that is needed of the documents are the scores of their tokens."""
+"""The decisions of components that label tokens: tags, morphology, beginnings of sentences."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy
-from numpy.typing import NDArray
-from spacy.tokens import Doc
+from spacy.morphology import Morphology
+from spacy.tokens import Doc, Token
 from spacy.training import Example
 
-from .bias import Offsets, output_layer
-from .search import Metric, ascend
+from ..items import Item, token_items
+from .base import Mask
+from .bias import Offsets
+from .scored import ChoiceSearch, Scored
+from .trials import Trials
 
-# What is tried of a tag; of offsets that are equally good the one nearest to no change wins.
-GRID = numpy.arange(-3.0, 3.5, 0.25)
-# How often all tags are gone through, one at a time.
-ROUNDS = 3
+SENTENCE = "sentence"
 
 
-class TagSearch:
-    """An offset on each tag, for the macro F1 of tags."""
+class TokenSearch(ChoiceSearch):
+    """Labels of tokens."""
 
-    metric = "tag_macro_f"
+    def predict(self, doc: Doc) -> Any:
+        """See `Scored`: a row for each token."""
+        return self.component.model.predict([doc])[0]
 
-    def __init__(self, component: Any, examples: Sequence[Example]) -> None:
-        self.component = component
-        layer, self.labels = output_layer(component)
-        index = {label: i for i, label in enumerate(self.labels)}
-        logits, gold, docs = [], [], []
-        for i, example in enumerate(examples):
-            rows = component.model.ops.to_numpy(component.model.predict([example.predicted])[0])
-            tags = example.get_aligned("TAG", as_string=True)
-            # A tag that training did not have is never predicted: an error whatever the offsets.
-            known = [j for j, tag in enumerate(tags) if tag]
-            logits.append(rows[known])
-            gold += [index.get(tags[j], len(self.labels)) for j in known]
-            docs += [i] * len(known)
-        self.logits = numpy.concatenate(logits).astype("float64")
-        if layer.attrs.get("softmax_normalize", True):
-            tiny = numpy.finfo("float32").tiny
-            temperature = layer.attrs.get("softmax_temperature", 1.0)
-            self.logits = numpy.log(numpy.maximum(self.logits, tiny)) * temperature
-        self.gold = numpy.asarray(gold)
-        self.docs = numpy.asarray(docs)
+    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
+        """See `Scored`."""
+        self.component.set_annotations([doc], [outputs.argmax(axis=1)])
 
-    def best(self, chosen: NDArray[Any]) -> Offsets:
+
+class TagSearch(TokenSearch):
+    """An offset on each tag, whatever is best, for the macro F1 of tags."""
+
+    tested = False
+    shrinkage = 0.0
+
+    def gold_of(self, example: Example) -> Sequence[str | None]:
+        """See `ChoiceSearch`."""
+        return example.get_aligned("TAG", as_string=True)
+
+    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
+        """See `Scored`."""
+        for token in doc:
+            token.tag_ = ""
+        super().annotate(i, doc, outputs)
+
+
+class AnalysisSearch(TokenSearch):
+    """An offset on each analysis, of coarse tag and features, for the macro F1 of analyses."""
+
+    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+        self._analyses = token_items(_analysis)
+        super().__init__(component, examples, **settings)
+
+    def name_labels(self) -> list[str]:
+        """See `Search`: as they are written in scores, `NOUN|Number=Plur`."""
+        names = []
+        for label in self.component.labels:
+            features = Morphology.feats_to_dict(label)
+            pos = features.pop(self.component.POS_FEAT, "")
+            names.append(f"{pos}|{_features(Morphology.dict_to_feats(features))}")
+        return names
+
+    def items(self, example: Example) -> tuple[set[Item], set[Item]]:
         """See `Search`."""
-        rows = chosen[self.docs]
-        metric = Metric("macro", only_there=True)
-        offsets = ascend(self.gold[rows], self.logits[rows], metric, values=GRID, max_rounds=ROUNDS)
-        return {self.labels[i]: float(value) for i, value in enumerate(offsets) if value}
+        return self._analyses(example)
 
-    def predict(self, docs: Sequence[Doc]) -> None:
+    def gold_of(self, example: Example) -> Sequence[str | None]:
+        """See `ChoiceSearch`."""
+        tags = example.get_aligned("POS", as_string=True)
+        morphs = example.get_aligned("MORPH", as_string=True)
+        return [
+            # Where one of the two is not aligned, nothing is known.
+            None if pos is None or morph is None or not pos + morph else f"{pos}|{_features(morph)}"
+            for pos, morph in zip(tags, morphs, strict=True)
+        ]
+
+
+class SentenceSearch(Scored, Trials):
+    """An offset on the label of first tokens, for the F-score of sentences."""
+
+    averages = ("micro",)
+
+    def name_labels(self) -> list[str]:
         """See `Search`."""
-        for doc in docs:
-            for token in doc:
-                token.tag_ = ""
-        if docs:
-            self.component.set_annotations(docs, self.component.predict(docs))
+        return [SENTENCE]
+
+    def items(self, example: Example) -> tuple[set[Item], set[Item]]:
+        """See `Search`: sentences, as spaCy's scorer compares them."""
+        if not example.reference.has_annotation("SENT_START"):
+            return set(), set()
+        gold = {(SENTENCE, (sent.start, sent.end)) for sent in example.reference.sents}
+        if not example.predicted.has_annotation("SENT_START"):
+            return gold, set()
+        found = example.get_aligned_spans_x2y(example.predicted.sents, False)
+        return gold, {(SENTENCE, (sent.start, sent.end)) for sent in found}
+
+    def offsets_of(self, values: Offsets) -> Offsets:
+        """See `Trials`: `S` is what spaCy calls a first token."""
+        return {"S": values[SENTENCE]} if values else {}
+
+    def best(self, chosen: Mask) -> Offsets:
+        """See `Search`."""
+        scores = {v: self.metric.of(self.count({SENTENCE: v})[chosen]) for v in BEGINNINGS}
+        best = max(scores, key=lambda value: (scores[value], -abs(value)))
+        return {"S": best} if best else {}
+
+    def predict(self, doc: Doc) -> Any:
+        """See `Scored`: a row for each token."""
+        return self.component.model.predict([doc])[0]
+
+    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
+        """See `Scored`."""
+        self.component.set_annotations([doc], [outputs.argmax(axis=1)])
+
+
+# What is tried of the first tokens of sentences.
+BEGINNINGS = numpy.arange(-5.0, 5.25, 0.25).tolist()
+
+
+def _analysis(token: Token) -> tuple[str, ...]:
+    """The whole analysis of a token that has at least a part of it."""
+    return (f"{token.pos_}|{token.morph}",) if token.pos_ or token.has_morph() else ()
+
+
+def _features(morph: str) -> str:
+    """spaCy writes no features in two ways."""
+    return "" if morph == Morphology.EMPTY_MORPH else morph

@@ -144,8 +144,15 @@ def calibrate(
     dev: Annotated[Path, typer.Argument(help="Dev set, a .spacy file")],
     output: Annotated[Path, typer.Argument(help="Folder for the calibrated pipeline")],
     component: Annotated[
-        str | None, typer.Option(help="The NER component or tagger, if there are several")
+        str | None, typer.Option(help="The name of the component, if there are several")
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="micro, macro, accuracy, or a label whose F-score alone counts"),
+    ] = None,
+    beta: Annotated[
+        float, typer.Option(help="How much more recall counts than precision in the F-score")
+    ] = 1.0,
     types: Annotated[
         bool, typer.Option("--types", help="NER: an offset on each entity type, too")
     ] = False,
@@ -154,17 +161,24 @@ def calibrate(
         Path | None, typer.Option(help="JSON file for the offsets and the scores on the dev set")
     ] = None,
 ) -> None:
-    """Tune what decides between the labels of a trained pipeline to the F1 on a dev set.
+    """Tune what decides between the labels of a trained pipeline to the score on a dev set.
 
-    NER gets an offset on the move O, a tagger one on each tag; they go into the bias of the output
-    layer, so that the result is a pipeline like the one before. With --types NER gets one on each
-    entity type, too, and only those that are better by more than may be chance.
+    spancat and textcat_multilabel get a threshold for each label, span_finder gets one; tagger,
+    morphologizer, textcat and spancat_singlelabel get an offset on each label, senter on first
+    tokens, NER on the move O. They go into the bias of the output layer, so that the result is a
+    pipeline like the one before. With --types NER gets an offset on each entity type, too, and only
+    those that are better by more than may be chance.
+
+    The score is micro F1 for entities, spans and sentences, and macro F1 for labels of tokens and
+    texts, unless --metric says another.
     """
     with refusals():
         from .._files import write_json
         from ..calibration import calibrate_pipeline
 
-        found = calibrate_pipeline(model, dev, output, component, types=types, folds=folds)
+        found = calibrate_pipeline(
+            model, dev, output, component, metric=metric, beta=beta, types=types, folds=folds
+        )
         if record is not None:
             write_json(record, asdict(found))
     typer.echo(found.to_text())

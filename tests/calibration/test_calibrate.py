@@ -9,8 +9,10 @@ from small_matrix import make_docs, train, write_corpora
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 
-from spacy_dice.calibration import calibrate, calibrate_pipeline, entities
-from spacy_dice.calibration.bias import output_layer, shift, shifted
+from spacy_dice.calibration import calibrate, calibrate_pipeline
+from spacy_dice.calibration.bias import output_of, shift, shifted
+from spacy_dice.calibration.entities import EntitySearch
+from spacy_dice.calibration.metric import Metric
 from spacy_dice.experiments.training import annotated
 
 
@@ -74,7 +76,8 @@ def test_only_the_bias_changes_and_by_the_offsets(saved, corpora, tmp_path):
     found = calibrate_pipeline(str(path), corpora["dev"], tmp_path / "out")
     layers = []
     for folder in (path, tmp_path / "out"):
-        layer, labels = output_layer(spacy.load(folder).get_pipe(name))
+        output = output_of(spacy.load(folder).get_pipe(name))
+        layer, labels = output.layer, output.labels
         layers.append((layer.get_param("W"), layer.get_param("b")))
     numpy.testing.assert_array_equal(layers[0][0], layers[1][0])
     expected = [found.offsets.get(label, 0.0) for label in labels]
@@ -105,12 +108,12 @@ def test_ner_without_an_upper_layer(corpora, pieces):
 def test_perfect_pipeline_is_left_alone(corpora):
     spacy.util.fix_random_seed(0)
     nlp = train("tagger", 40)
-    bias = output_layer(nlp.get_pipe("tagger"))[0].get_param("b").copy()
+    bias = output_of(nlp.get_pipe("tagger")).layer.get_param("b").copy()
     found = calibrate(nlp, list(Corpus(corpora["dev"])(nlp)))
     assert found.before["tag_acc"] == 1.0
     assert (found.offsets, found.gain) == ({}, 0.0)
     assert "no change is better" in found.to_text()
-    after = output_layer(nlp.get_pipe("tagger"))[0].get_param("b")
+    after = output_of(nlp.get_pipe("tagger")).layer.get_param("b")
     numpy.testing.assert_array_equal(after, bias)
 
 
@@ -120,7 +123,7 @@ def test_cross_fitting_does_not_see_the_document(corpora):
     nlp = train("ner")
     examples = list(Corpus(corpora["dev"])(nlp))
     docs = list(nlp.get_pipe("tok2vec").pipe([eg.predicted for eg in examples]))
-    search = entities.EntitySearch(
+    search = EntitySearch(
         nlp.get_pipe("ner"), [Example(d, e.reference) for d, e in zip(docs, examples, strict=True)]
     )
     everything = numpy.ones(len(examples), dtype=bool)
@@ -169,17 +172,17 @@ def test_offset_of_a_type(shy, corpora):
     assert ours.get_pipe("ner").score(again)["ents_f"] == found.after["ents_f"]
 
 
-class CountedSearch(entities.EntitySearch):
+class CountedSearch(EntitySearch):
     """A search in which an offset on O finds an entity more in so many of 40 documents."""
 
     def __init__(self, gaining, *, types):
         self.types, self.moves, self.grid = types, {"O": ["O"]}, [0.0, 1.0]
-        self.gaining = gaining
+        self.gaining, self.metric = gaining, Metric("micro")
 
-    def _count(self, offsets):
-        counts = numpy.tile([1, 1, 1], (40, 1))
+    def count(self, offsets):
+        counts = numpy.tile([1, 1, 1], (40, 1, 1))
         if offsets.get("O"):
-            counts[: self.gaining] = [2, 1, 0]
+            counts[: self.gaining, 0] = [2, 1, 0]
         return counts
 
 
@@ -191,16 +194,28 @@ def test_with_types_an_offset_needs_more_than_chance():
     assert CountedSearch(5, types=True).best(everything) == {"O": 1.0}
 
 
-def test_standard_error_is_that_of_the_bootstrap():
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Metric("micro"),
+        Metric("micro", 2.0),
+        Metric("macro", 0.5),
+        Metric("macro", only_there=True),
+        Metric("micro", label=1),
+        Metric("accuracy", cells=40_000),
+    ],
+    ids=str,
+)
+def test_standard_error_is_that_of_the_bootstrap(metric):
     random = numpy.random.default_rng(0)
-    ours, theirs = random.integers(0, 4, size=(2, 400, 3))
+    ours, theirs = random.integers(0, 4, size=(2, 400, 5, 3))
     theirs[:200] = ours[:200]
     gains = []
     for _ in range(2000):
         chosen = random.integers(0, 400, 400)
-        gains.append(entities._micro_f(ours[chosen]) - entities._micro_f(theirs[chosen]))
-    assert entities._standard_error(ours, theirs) == pytest.approx(numpy.std(gains), rel=0.1)
-    assert entities._standard_error(ours, ours) == 0
+        gains.append(metric.of(ours[chosen]) - metric.of(theirs[chosen]))
+    assert metric.standard_error(ours, theirs) == pytest.approx(numpy.std(gains), rel=0.1)
+    assert metric.standard_error(ours, ours) == 0
 
 
 def test_documents_without_entities_count(corpora, tmp_path):
@@ -237,7 +252,7 @@ def test_refusals(saved, corpora, tmp_path):
     refused(FileExistsError, "exists already", output=tmp_path)
     refused(FileNotFoundError, "there is no such file", dev=tmp_path / "no.spacy")
     refused(OSError, "Can't find model", model=tmp_path / "nothing")
-    refused(ValueError, f"no NER and no tagger 'nerr'.*{name}", component="nerr")
+    refused(ValueError, f"no component 'nerr'.*{name}", component="nerr")
     nlp = spacy.blank("en")
     DocBin(docs=[Doc(nlp.vocab, words=["no", "gold"])] * 9).to_disk(tmp_path / "bare.spacy")
     refused(ValueError, f"no gold for the component '{name}'", dev=tmp_path / "bare.spacy")
@@ -249,5 +264,5 @@ def test_pipeline_without_such_a_component(corpora, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.to_disk(tmp_path / "model")
-    with pytest.raises(ValueError, match="there is no NER and no tagger"):
+    with pytest.raises(ValueError, match="none of them can be calibrated"):
         calibrate_pipeline(str(tmp_path / "model"), corpora["dev"], tmp_path / "out")

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 import spacy
+from small_dev import examples_of, off
 from small_matrix import ROOT, train, write_corpora, write_matrix
+from spacy.tokens import DocBin
 from spacy.training import Corpus
 from typer.testing import CliRunner
 
@@ -112,6 +114,25 @@ def test_corpus(tmp_path):
     call("corpus", tmp_path / "spans", "--spans-key", "sc")
     (example, *_) = Corpus(tmp_path / "spans" / "train.spacy")(spacy.blank("en"))
     assert example.reference.spans["sc"][0].label_ == "VESSEL"
+
+
+def test_calibrate_the_spans_of_a_metric(tmp_path):
+    nlp = off("spancat")
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in examples_of(nlp, "spancat", start=100)]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    arguments = ("calibrate", tmp_path / "model", tmp_path / "dev.spacy", tmp_path / "out")
+    more = ("--metric", "macro", "--beta", "2", "--record", tmp_path / "record.json")
+    result = call(*arguments, *more)
+    assert result.exit_code == 0, result.output
+    assert "thresholds" in result.output
+    record = json.loads((tmp_path / "record.json").read_text(encoding="utf8"))
+    assert record["metric"] == "spans_sc_macro_f2"
+    assert record["thresholds"].keys() == record["offsets"].keys() <= {"FRUIT", "CITY"}
+    result = call(*arguments[:-1], tmp_path / "other", "--metric", "accuracy")
+    assert result.exit_code == 1
+    assert "'accuracy' has no meaning here" in result.output
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

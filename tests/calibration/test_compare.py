@@ -1,0 +1,51 @@
+"""Calibrated rows of a matrix, for other components than NER and taggers."""
+
+import json
+
+import spacy
+from small_dev import make_doc
+from small_matrix import ROOT, SMALL
+from spacy.tokens import DocBin
+
+from spacy_dice.experiments.matrix import read_matrix
+from spacy_dice.experiments.runner import compare
+
+
+def test_a_calibrated_row_of_a_matrix(tmp_path):
+    score = "spans_sc_f"
+    vocab = spacy.blank("en").vocab
+    parts = {}
+    for part, start in (("train", 0), ("dev", 30), ("test", 60)):
+        parts[part] = str(tmp_path / f"{part}.spacy")
+        DocBin(docs=[make_doc(vocab, i) for i in range(start, start + 30)]).to_disk(parts[part])
+    dataset = {
+        **parts,
+        "config": str(ROOT / "configs" / "spancat.cfg"),
+        "component": "spancat",
+        "overrides": {
+            **SMALL,
+            "training.optimizer.learn_rate": 0.01,
+            # So high that next to nothing is found.
+            "components.spancat.threshold": 0.999,
+        },
+        "scores": [score],
+    }
+    path = tmp_path / "small.yml"
+    content = {
+        "baseline": "SE",
+        "seeds": [0],
+        "steps": 15,
+        "datasets": {"small": dataset},
+        "losses": {"SE": "dice.SE.v1", "SE, calibrated": {"calibrate": "SE"}},
+    }
+    path.write_text(json.dumps(content), encoding="utf8")
+    matrix = read_matrix(path)
+    summary = compare(matrix, tmp_path / "out")
+    assert not summary.failed, summary.failed
+    file = tmp_path / "out" / "small" / "SE, calibrated" / "0.json"
+    record = json.loads(file.read_text(encoding="utf8"))
+    assert record["definition"]["calibrated"] is True
+    assert record["offsets"]
+    assert record["dev_tuned"][score] >= record["dev"][score]
+    plain = json.loads((tmp_path / "out" / "small" / "SE" / "0.json").read_text(encoding="utf8"))
+    assert record["test"][score] > plain["test"][score]
