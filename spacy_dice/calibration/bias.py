@@ -72,12 +72,6 @@ class Output:
         return numpy.array([offsets.get(label, 0.0) for label in self.labels])
 
 
-def is_stock(component: Any, cls: type) -> bool:
-    """Whether a component is of a stock class, and not of one that spaCy derives from it."""
-    stock = [c for c in type(component).__mro__ if c.__module__.startswith("spacy.")]
-    return bool(stock) and stock[0] is cls
-
-
 def output_of(component: Any) -> Output:
     """The end of a component's model.
 
