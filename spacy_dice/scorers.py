@@ -141,15 +141,10 @@ def averages(
     }
 
 
-def tag_scores(examples: Iterable[Example]) -> Scores:
-    """What `dice.tagger_scorer.v1` adds."""
-    return scores_of_items(examples, "tag", token_items(tag))
-
-
 def _more_of_tagger(
     examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
 ) -> Scores:
-    return tag_scores(examples)
+    return scores_of_items(examples, "tag", token_items(tag))
 
 
 def _more_of_morphologizer(

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "functional": {"_overlap"},
     "items": set(),
     "losses": {"_validation", "functional"},
-    "components": {"_validation", "_lazy", "functional", "items", "losses"},
+    "components": {"_validation", "_lazy", "functional", "counts", "items", "losses"},
     "torch": {"_validation"},
     "configs": {"_validation", "components"},
     "callbacks": {"_validation", "losses", "components"},

@@ -33,8 +33,7 @@ from spacy.training import Corpus, Example
 
 from .._files import new_folder
 from .._validation import listed, nearest, refuse
-from ..components import row_of
-from ..scorers import tag_scores
+from ..components import row_of, score_of, with_averages
 from .base import Counts, Search
 from .bias import Offsets, shift
 from .documents import CategoriesSearch, CategorySearch
@@ -94,7 +93,7 @@ class Calibration:
             ("after", self.after),
             ("cross-fitted", self.crossfitted),
         ):
-            beside = (f"{prefix}p", f"{prefix}r", "tag_acc")
+            beside = (f"{prefix}p", f"{prefix}r", *filter(score_of, scores))
             shown = [key for key in dict.fromkeys((self.metric, *beside)) if key in scores]
             values = "  ".join(f"{key} {100 * (scores[key] or 0.0):.2f}" for key in shown)
             lines.append(f"  {name:14}{values}")
@@ -249,9 +248,8 @@ def _decided(search: Search, parts: Sequence[tuple[Offsets, Any]]) -> tuple[dict
     """The scores of parts of the dev set, each decided with its offsets, and counts of both."""
     examples = [eg for offsets, chosen in parts for eg in search.examples_of(chosen, offsets)]
     counts = search.counts_of(examples)
-    scores = dict(search.component.score(examples))
-    if isinstance(search, TagSearch):
-        scores.update(tag_scores(examples))
+    component = search.component
+    scores = with_averages(component.score(examples), component, examples)
     scores.setdefault(search.score, search.metric.of(counts))
     return scores, counts
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         row_of,
         row_of_factory,
         score_of,
+        with_averages,
     )
     from .tokens import (
         DiceEditTreeLemmatizer,
@@ -51,6 +52,7 @@ __all__ = [
     "row_of",
     "row_of_factory",
     "score_of",
+    "with_averages",
     "with_loss",
 ]
 
@@ -69,6 +71,7 @@ _get, __dir__ = attach(
             "row_of",
             "row_of_factory",
             "score_of",
+            "with_averages",
         ],
         "tokens": [
             "DiceEditTreeLemmatizer",

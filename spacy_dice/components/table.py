@@ -4,17 +4,20 @@ A new component is a class, a row and an entry point; see docs/contributing.md.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from ..counts import macro_f, micro_f
 from ..items import (
     Items,
     category_items,
+    count_documents,
     dependency,
     entity_items,
     lemma,
@@ -65,6 +68,11 @@ class Score(NamedTuple):
 
     name: str
     average: Literal["micro", "macro"] | None = None
+
+    @property
+    def of_counts(self) -> Callable[..., Any] | None:
+        """How it is computed from counts `(…, labels, 3)` of tp, fp, fn; None if it cannot be."""
+        return None if self.average is None else {"micro": micro_f, "macro": macro_f}[self.average]
 
 
 class Recipe(NamedTuple):
@@ -135,7 +143,7 @@ class Component:
 
     def prefix_of(self, component: Any) -> str:
         """The prefix of the scores of `component`, ours or stock."""
-        return self.prefix.format(key=key_of(component)) if "{" in self.prefix else self.prefix
+        return self.prefix.format(key=key_of(component))
 
     def columns_of(self, component: Any) -> list[str]:
         """The label of each column of the output layer of `component`, ours or stock."""
@@ -155,10 +163,23 @@ class Component:
         # The key of a span group is what is left: the longest pattern leaves least.
         return self.scores[max(found, key=len)] if found else None
 
+    def averages(self, key: str = "") -> dict[str, Score]:
+        """The scores that are averages of F1, by their keys. key: that of the span group."""
+        return {name.format(key=key): s for name, s in self.scores.items() if s.of_counts}
+
+    def averages_of(self, component: Any, examples: Sequence[Example]) -> dict[str, float]:
+        """These scores of annotated `examples`, from counts, whatever scorer `component` has.
+
+        RETURNS: a dict, empty if there are neither gold nor predicted labels.
+        """
+        counts = count_documents(examples, self.items(component)).array.sum(axis=0)
+        scores = self.averages(key_of(component)).items() if counts.any() else ()
+        return {key: float(s.of_counts(counts)) for key, s in scores if s.of_counts}
+
 
 def key_of(component: Any) -> str:
-    """The key of the span group of a component."""
-    return str(component.cfg["spans_key"])
+    """The key of the span group of a component; empty if it has none."""
+    return str(getattr(component, "cfg", {}).get("spans_key", ""))
 
 
 def fixed(items: Items) -> Callable[[Any], Items]:
@@ -336,6 +357,17 @@ def items_of(component: Any) -> tuple[str, Items] | None:
     """The prefix of a component's scores and what is compared for them; None without a row."""
     row = row_of(component)
     return None if row is None else (row.prefix_of(component), row.items(component))
+
+
+def with_averages(
+    scores: Mapping[str, Any], component: Any, examples: Sequence[Example]
+) -> dict[str, Any]:
+    """What a scorer says of annotated `examples`, and the averages of the table that it does not.
+
+    spaCy's scorers of tags and entities, for example, do not tell the macro F1.
+    """
+    row = row_of(component)
+    return {**(row.averages_of(component, examples) if row else {}), **scores}
 
 
 def score_of(key: str) -> Score | None:

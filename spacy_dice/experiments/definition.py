@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.util import load_config, registry
 
 from .._validation import listed, nearest, refuse
-from ..components import row_of_factory
+from ..components import Score, row_of_factory
 from .matrix import Dataset, Matrix, Row
 
 
@@ -143,7 +143,7 @@ def make_config(dataset: Dataset, row: Row) -> Config:
             f"({listed(sorted(known))}), got {factory!r}{nearest(f'dice_{factory}', known)}",
         )
     components[name]["loss"] = dict(row.block or {})
-    known_scores = _known_scores(config)
+    known_scores = _known_scores(config, dataset)
     for score in dataset.scores:
         if score not in known_scores:
             refuse(
@@ -189,12 +189,19 @@ def _converges(config: Config, dataset: Dataset) -> bool:
 
 
 def main_scores(config: Config, dataset: Dataset) -> list[str]:
-    """The scores that the report shows, the main one first."""
+    """The scores that the report shows, the main one first.
+
+    Where a data set names none, they are those that the config gives a weight; beside a micro
+    average, which frequent labels decide, the macro average.
+    """
     if dataset.scores:
         return list(dataset.scores)
     weights = config["training"].get("score_weights", {})
     scores = sorted((key for key in weights if weights[key]), key=lambda key: -weights[key])
-    return scores + (["tag_macro_f"] if "tag_acc" in scores else [])
+    averages = _averages(config, dataset)
+    if any(key in averages and averages[key].average == "micro" for key in scores):
+        scores += [key for key, score in averages.items() if score.average == "macro"]
+    return list(dict.fromkeys(scores))
 
 
 def settings_of_loss(owner: str, block: Any) -> Any:
@@ -234,15 +241,23 @@ def _settings(value: Any, given: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else given
 
 
-def _known_scores(config: Config) -> list[str]:
+def _averages(config: Config, dataset: Dataset) -> dict[str, Score]:
+    """The scores of the component of a data set that are averages of F1, by their keys."""
+    block = config["components"][dataset.component]
+    row = row_of_factory(block["factory"])
+    if row is None:
+        return {}
+    defaults = Language.get_factory_meta(row.factory).default_config
+    return row.averages(block.get("spans_key", defaults.get("spans_key", "")))
+
+
+def _known_scores(config: Config, dataset: Dataset) -> list[str]:
     known = dict.fromkeys(config["training"].get("score_weights", {}))
     for component in config["components"].values():
         factory = component.get("factory")
         if Language.has_factory(factory):
             known.update(dict.fromkeys(Language.get_factory_meta(factory).default_score_weights))
-    if "tag_acc" in known:
-        known["tag_macro_f"] = None
-    return list(known)
+    return list({**known, **_averages(config, dataset)})
 
 
 def _digest_of_config(config: Config, dataset: Dataset) -> str:

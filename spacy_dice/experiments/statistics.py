@@ -19,13 +19,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..components import score_of
-from ..counts import macro_f, micro_f
+from ..counts import micro_f
 from .records import Records, Series, Table
 
 LEVEL = 0.95
 RESAMPLES = 2000
-# How scores are computed again from counts. Others have no bootstrap over documents.
-_AVERAGES = {"micro": micro_f, "macro": macro_f}
 
 Interval = tuple[float, float]
 
@@ -93,9 +91,9 @@ def paired(loss: Mapping[int, float], baseline: Mapping[int, float]) -> Differen
 
 
 def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-    """How a score is computed from counts `(…, n_types, 3)`, or None."""
+    """How a score is computed from counts `(…, n_types, 3)`; None for others: no bootstrap."""
     score = score_of(key)
-    return None if score is None or score.average is None else _AVERAGES[score.average]
+    return None if score is None else score.of_counts
 
 
 def bootstrap(

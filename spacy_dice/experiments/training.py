@@ -28,9 +28,8 @@ from threadpoolctl import threadpool_limits
 
 from .._files import new_folder
 from ..calibration import calibrate
-from ..components import items_of
+from ..components import items_of, with_averages
 from ..items import count_documents, count_gold
-from ..scorers import tag_scores
 from . import evaluation, logger
 from .definition import Run, main_scores, parts_of
 
@@ -226,12 +225,8 @@ def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
 
 
 def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
-    """The scores of annotated examples: those that `nlp.evaluate` gives, and a tagger's by tag."""
-    scores = Scorer(nlp).score(examples)
-    found = items_of(nlp.get_pipe(component))
-    if found is not None and found[0] == "tag":
-        scores.update(tag_scores(examples))
-    return _kept(scores)
+    """The scores of annotated examples: those that `nlp.evaluate` gives, and all averages of F1."""
+    return _kept(with_averages(Scorer(nlp).score(examples), nlp.get_pipe(component), examples))
 
 
 def _kept(scores: Mapping[str, Any]) -> dict[str, Any]:

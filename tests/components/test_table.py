@@ -158,6 +158,39 @@ def test_items_are_what_spacy_scores(factory):
         assert score.format(key="sc") in scores or score.endswith(("_macro_f", "_weighted_f"))
 
 
+@pytest.mark.parametrize("factory", MICRO)
+def test_averages_of_the_table_are_those_of_scorers(factory):
+    """Counted without them, and added to what a scorer says where it is silent."""
+    nlp = pipeline(factory, stock=True)
+    train(nlp, updates=3, drop=0.0, data=complete)
+    gold = [example.reference for example in complete(nlp.vocab)]
+    found = nlp.pipe([Doc(nlp.vocab, words=[t.text for t in doc]) for doc in gold])
+    examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
+    component = nlp.get_pipe(factory)
+    stock = component.score(examples)
+    try:
+        ours = registry.scorers.get(f"dice.{factory.removesuffix('_singlelabel')}_scorer.v1")()
+    except ValueError:  # span_finder and lemmatizer have no scorer of ours
+        expected = stock
+    else:
+        component.scorer = ours
+        expected = component.score(examples)
+    averages = row_of(component).averages_of(component, examples)
+    assert MICRO[factory] in averages
+    # spaCy's macro F1 of categories is over all labels, there or not.
+    for key in set(averages) - {"cats_macro_f"}:
+        assert averages[key] == pytest.approx(expected[key]), key
+    assert components.with_averages(stock, component, examples) == {**averages, **stock}
+
+
+def test_no_averages_without_annotation():
+    nlp = pipeline("tagger", stock=True)
+    nlp.initialize(lambda: complete(nlp.vocab))
+    doc = Doc(nlp.vocab, words=["no", "annotation"])
+    assert components.with_averages({}, nlp.get_pipe("tagger"), [Example(doc, doc.copy())]) == {}
+    assert components.with_averages({"a": 1}, nlp.add_pipe("sentencizer"), []) == {"a": 1}
+
+
 def test_what_is_found_is_told_from_what_is_not():
     """The identity of the test before, where both are wrong at times."""
     nlp = pipeline("span_finder", stock=True)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import spacy
-from small_matrix import matrix_content, write_matrix
+from small_matrix import SMALL, matrix_content, write_matrix
 
 from spacy_dice.counts import micro_f
 from spacy_dice.experiments import runner, training
@@ -60,12 +60,29 @@ def test_what_a_record_holds(whole):
     record = records["entities/CE/1.json"]
     assert (record["dataset"], record["loss"], record["seed"]) == ("entities", "CE", 1)
     assert record["definition"]["steps"] == 6
-    assert record["scores"] == ["ents_f"]
+    assert record["scores"] == ["ents_f", "ents_macro_f"]
     assert set(record["dev"]["ents_per_type"]) == {"CITY", "FRUIT"}
     assert [step for step, _ in record["curve"]] == [0, 3, 6]
     assert record["last_step"] == 6
     assert record["train_counts"] == {"CITY": 8, "FRUIT": 24}
     assert records["tags/DSC/0.json"]["scores"] == ["tag_acc", "tag_macro_f"]
+
+
+@pytest.mark.parametrize("scorer", ["spacy.tagger_scorer.v1", "dice.tagger_scorer.v1"])
+def test_macro_f1_of_tags_whatever_the_scorer(whole, tmp_path, scorer):
+    content = matrix_content(tmp_path, seeds=[0])
+    del content["datasets"]["entities"]
+    content["losses"]["CE + offset"] = {"calibrate": "CE"}
+    overrides = {**SMALL, "components.tagger.scorer.@scorers": scorer}
+    content["datasets"]["tags"]["overrides"] = overrides
+    assert not compare(parse_matrix(content, name="m", owner="m"), tmp_path / "out").failed
+    found = read_all(tmp_path / "out")
+    before = read_all(whole[1])["tags/CE/0.json"]
+    assert found["tags/CE/0.json"]["scores"] == ["tag_acc", "tag_macro_f"]
+    for part in ("dev", "test"):
+        for key in ("tag_acc", "tag_macro_f"):
+            assert found["tags/CE/0.json"][part][key] == before[part][key]
+            assert key in found["tags/CE + offset/0.json"][part]
 
 
 @pytest.mark.parametrize("name", ["entities/CE/0.json", "entities/CE + offset/0.json"])
