@@ -8,9 +8,9 @@ that is, if one of its counts is above 0; macro averages are over the labels tha
 import math
 
 import numpy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[numpy.float64]
+from ._types import Bools, Floats
 
 
 def precision(tp: ArrayLike, fp: ArrayLike, *, undefined: float = 0.0) -> Floats:
@@ -86,12 +86,12 @@ def mean_there(scores: ArrayLike, counts: ArrayLike) -> Floats:
     return _ratio((there * numpy.asarray(scores)).sum(axis=-1), there.sum(axis=-1), 0.0)
 
 
-def is_there(counts: ArrayLike) -> NDArray[numpy.bool_]:
+def is_there(counts: ArrayLike) -> Bools:
     """Whether a label is gold or predicted, `(…, labels)`."""
     return numpy.asarray(counts).sum(axis=-1) > 0
 
 
-def _parts(counts: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+def _parts(counts: ArrayLike) -> tuple[Floats, Floats, Floats]:
     tp, fp, fn = numpy.moveaxis(numpy.asarray(counts), -1, 0)
     return tp, fp, fn
 

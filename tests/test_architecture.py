@@ -14,12 +14,13 @@ PACKAGE = Path(spacy_dice.__file__).parent
 # What each part of the package may import of the others.
 MAY_IMPORT = {
     "__init__": set(),
+    "_types": set(),
     "_validation": set(),
     "_lazy": set(),
     "_files": set(),
     "_locks": set(),
     "_plotting": set(),
-    "counts": set(),
+    "counts": {"_types"},
     "_overlap": set(),
     "functional": {"_overlap"},
     "items": set(),
@@ -30,8 +31,9 @@ MAY_IMPORT = {
     "callbacks": {"_validation", "losses", "components"},
     "scorers": {"_validation", "counts", "items"},
     "corpora": {"_files"},
-    "metrics": {"_validation", "functional", "counts"},
+    "metrics": {"_types", "_validation", "functional", "counts"},
     "calibration": {
+        "_types",
         "_validation",
         "_files",
         "counts",
@@ -41,6 +43,7 @@ MAY_IMPORT = {
         "scorers",
     },
     "estimators": {
+        "_types",
         "_validation",
         "functional",
         "counts",

@@ -2,22 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy
-from numpy.typing import NDArray
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .._types import Bools, Ints
 from .._validation import check_positive, listed, nearest, refuse
 from ..components import items_of
 from ..items import Item, count_documents
 from .bias import Offsets, output_of
 from .metric import AVERAGES, Metric
 
-# A boolean mask of documents, and numbers of some.
-Mask = NDArray[numpy.bool_]
-Counts = NDArray[numpy.int64]
+# Which documents of a dev set are meant, and how often labels are there in each.
+Mask = Bools
+Counts = Ints
+
+
+class Settings(TypedDict, total=False):
+    """What a search is told beside the component and its dev set; see `Search`."""
+
+    average: str | None
+    beta: float
 
 
 class Search(ABC):
@@ -43,7 +51,7 @@ class Search(ABC):
 
     def __init__(
         self,
-        component: Any,
+        component: TrainablePipe,
         examples: Sequence[Example],
         *,
         average: str | None = None,

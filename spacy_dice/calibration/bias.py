@@ -6,17 +6,18 @@ So the component stays an ordinary one, and nothing has to be there when it is l
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy
-from numpy.typing import NDArray
-from spacy.pipeline import EntityRecognizer
+from spacy.pipeline import EntityRecognizer, TrainablePipe
+from thinc.api import Model
+from thinc.types import Floats2d
 
+from .._types import Floats
 from .._validation import refuse
 from ..components import row_of
 
 Offsets = dict[str, float]
-Floats = NDArray[numpy.float64]
 
 # No probability is taken for less, none for more: their logits are finite.
 LEAST = float(numpy.finfo("float32").tiny)
@@ -41,12 +42,12 @@ class Output:
     temperature: what a softmax divides the logits by.
     """
 
-    layer: Any
+    layer: Model
     labels: list[str]
     kind: Literal["logistic", "softmax", "none"]
     temperature: float = 1.0
 
-    def logits_of(self, outputs: Any) -> Floats:
+    def logits_of(self, outputs: Floats2d) -> Floats:
         """The logits `(n, c)` of outputs; of a softmax up to a constant of each row."""
         outputs = numpy.asarray(outputs, dtype="float64")
         if self.kind == "logistic":
@@ -56,7 +57,7 @@ class Output:
             return numpy.log(numpy.maximum(outputs, LEAST)) * self.temperature
         return outputs
 
-    def outputs_of(self, logits: Floats) -> Any:
+    def outputs_of(self, logits: Floats) -> Floats2d:
         """The inverse of `logits_of`, in the precision of the model."""
         if self.kind == "logistic":
             # Not 1 / (1 + exp(-z)), which overflows far below 0.
@@ -72,7 +73,7 @@ class Output:
         return numpy.array([offsets.get(label, 0.0) for label in self.labels])
 
 
-def output_of(component: Any) -> Output:
+def output_of(component: TrainablePipe) -> Output:
     """The end of a component's model.
 
     RAISES: ValueError for a model without a bias that shifts what is decided by.
@@ -103,7 +104,7 @@ def output_of(component: Any) -> Output:
     )
 
 
-def _ends(model: Any) -> list[Any]:
+def _ends(model: Model) -> list[Model]:
     """The layers of a chain, each the innermost of what wraps it, of which the last two count."""
     if len(model.layers) == 1 and model.name.startswith(_WRAPPERS):
         return _ends(model.layers[0])
@@ -112,7 +113,7 @@ def _ends(model: Any) -> list[Any]:
     return [model]
 
 
-def shift(component: Any, offsets: Mapping[str, float]) -> None:
+def shift(component: TrainablePipe, offsets: Mapping[str, float]) -> None:
     """Add offsets, by label, to the bias of the output layer."""
     if not offsets:
         return
@@ -125,7 +126,7 @@ def shift(component: Any, offsets: Mapping[str, float]) -> None:
 
 
 @contextmanager
-def shifted(component: Any, offsets: Mapping[str, float]) -> Iterator[None]:
+def shifted(component: TrainablePipe, offsets: Mapping[str, float]) -> Iterator[None]:
     """`shift` for a while; then the bias is the very same again."""
     layer = output_of(component).layer
     bias = layer.get_param("b").copy()

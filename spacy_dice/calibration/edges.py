@@ -1,14 +1,17 @@
 """The decisions of span finders: one threshold on first and last tokens."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d
+from typing_extensions import Unpack, override
 
+from .._types import Floats
 from ..items import SPAN
-from .base import Mask
+from .base import Mask, Settings
 from .bias import Offsets
 from .scored import Scored, logit_of_threshold, thresholds_of
 from .search import VALUES
@@ -23,35 +26,38 @@ class EdgeSearch(Scored):
 
     averages = ("micro",)
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         super().__init__(component, examples, **settings)
         self.table = numpy.array([self._counts(i) for i in range(len(examples))])
 
+    @override
     def name_labels(self) -> list[str]:
-        """See `Search`."""
         return [SPAN]
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         counts = self.table[chosen].sum(axis=0)[:, :, None]
         scores = self.metric(*numpy.moveaxis(counts, 1, 0))
         (top,) = (scores == scores.max()).nonzero()
         best = float(VALUES[top[numpy.abs(VALUES[top]).argmin()]])
         return dict.fromkeys(self.output.labels, best) if best else {}
 
+    @override
     def thresholds_of(self, offsets: Mapping[str, float]) -> dict[str, float]:
-        """See `Search`."""
         return thresholds_of(self.component, offsets)
 
-    def predict(self, doc: Doc) -> Any:
-        """See `Scored`: a row for each token."""
+    @override
+    def predict(self, doc: Doc) -> Floats2d:
+        """A row for each token."""
         return self.component.predict([doc])
 
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
-        """See `Scored`."""
+    @override
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         self.component.set_annotations([doc], outputs)
 
-    def _counts(self, i: int) -> Any:
+    def _counts(self, i: int) -> Floats:
         """True positives, all that is found, and gold, for each offset: `(values, 3)`."""
         example, cfg = self.examples[i], self.component.cfg
         n_tokens = len(example.predicted)

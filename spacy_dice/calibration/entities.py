@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from typing_extensions import Unpack, override
 
-from .base import Mask
+from .base import Mask, Settings
 from .bias import Offsets, shifted
 from .trials import Trials
 
@@ -35,7 +36,12 @@ class EntitySearch(Trials):
     tested = False
 
     def __init__(
-        self, component: Any, examples: Sequence[Example], *, types: bool = False, **settings: Any
+        self,
+        component: TrainablePipe,
+        examples: Sequence[Example],
+        *,
+        types: bool = False,
+        **settings: Unpack[Settings],
     ) -> None:
         super().__init__(component, examples, **settings)
         self.types = types
@@ -59,8 +65,9 @@ class EntitySearch(Trials):
         centre = best()
         self.grid += [centre - REFINEMENT, centre + REFINEMENT]
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`: O first, then the types, then again what is best beside the others."""
+        """O first, then the types, then again what is best beside the others."""
         found: Offsets = {}
         if not self.types:
             found["O"] = self._best_on_o(chosen)
@@ -103,14 +110,16 @@ class EntitySearch(Trials):
         if self.metric.is_gain(counts[best], now):
             found[label] = best
 
+    @override
     def annotated(self, chosen: Sequence[int], offsets: Offsets) -> list[Doc]:
-        """See `Search`: moves are predicted again, with the offsets in the bias."""
+        """Moves are predicted again, with the offsets in the bias."""
         docs = [self.examples[i].predicted.copy() for i in chosen]
         if docs:
             with shifted(self.component, offsets):
                 self.component.set_annotations(docs, self.component.predict(docs))
         return docs
 
+    @override
     def offsets_of(self, values: Offsets) -> Offsets:
-        """See `Trials`: the offsets of the moves."""
+        """The offsets of the moves."""
         return {move: v for label, v in values.items() for move in self.moves[label]}

@@ -1,11 +1,10 @@
 """The score that decisions are tuned to, on counts."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
-from numpy.typing import NDArray
 
+from .._types import Floats, Ints, Numbers
 from .._validation import check_choice, check_positive
 from ..counts import f_score
 
@@ -43,7 +42,7 @@ class Metric:
         check_choice("metric", "average", self.average, AVERAGES)
         check_positive("metric", "beta", self.beta)
 
-    def __call__(self, tp: Any, predicted: Any, support: Any) -> Any:
+    def __call__(self, tp: Numbers, predicted: Numbers, support: Numbers) -> Floats:
         """Scores over the last axis, that of the labels.
 
         tp, predicted, support: `(…, c)`: how much is decided for rightly, decided for, and gold.
@@ -66,12 +65,12 @@ class Metric:
         there = predicted + support > 0
         return scores.sum(axis=-1) / numpy.maximum(there.sum(axis=-1), 1)
 
-    def of(self, counts: NDArray[Any]) -> float:
+    def of(self, counts: Ints) -> float:
         """The score of counts of documents, `(documents, c, 3)` of tp, fp, fn."""
         tp, fp, fn = numpy.moveaxis(counts.sum(axis=0), -1, 0)
         return float(self(tp, tp + fp, tp + fn))
 
-    def standard_error(self, ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+    def standard_error(self, ours: Ints, theirs: Ints) -> float:
         """Of the difference of two scores on the same documents, by the delta method.
 
         ours, theirs: `(documents, c, 3)` of tp, fp, fn.
@@ -79,12 +78,12 @@ class Metric:
         difference = self._influence(ours) - self._influence(theirs)
         return float(numpy.sqrt((difference**2).sum()))
 
-    def is_gain(self, ours: NDArray[Any], theirs: NDArray[Any]) -> bool:
+    def is_gain(self, ours: Ints, theirs: Ints) -> bool:
         """Whether ours are better by more than may be chance."""
         gain = self.of(ours) - self.of(theirs)
         return gain > CRITICAL * self.standard_error(ours, theirs)
 
-    def _influence(self, counts: NDArray[Any]) -> Any:
+    def _influence(self, counts: Ints) -> Floats:
         """By how much each document moves the score, `(documents,)`."""
         if self.label is not None:
             counts = counts[:, self.label : self.label + 1]

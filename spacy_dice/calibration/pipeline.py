@@ -28,6 +28,7 @@ from spacy.pipeline import (
     SpanFinder,
     Tagger,
     TextCategorizer,
+    TrainablePipe,
 )
 from spacy.training import Corpus, Example
 
@@ -158,9 +159,12 @@ def calibrate(
             f"the dev set has gold for the component {name!r} in {len(examples)} documents, but "
             f"needs it in {folds} at least",
         )
-    everything = numpy.arange(len(examples))
-    fold = everything * folds // len(examples)  # neighbours, which may be alike, stay together
-    held_out = [(search.best(fold != i), numpy.flatnonzero(fold == i)) for i in range(folds)]
+    everything = range(len(examples))
+    # Neighbours, which may be alike, stay together.
+    fold = numpy.array(everything) * folds // len(examples)
+    held_out = [
+        (search.best(fold != i), numpy.flatnonzero(fold == i).tolist()) for i in range(folds)
+    ]
     before, before_counts = _decided(search, [({}, everything)])
     crossfitted, counts = _decided(search, held_out)
     best = search.best(fold >= 0)
@@ -224,7 +228,7 @@ def calibrate_pipeline(
     return result
 
 
-def _search_of(component: Any) -> Callable[..., Search] | None:
+def _search_of(component: TrainablePipe) -> Callable[..., Search] | None:
     return next((SEARCHES[cls] for cls in type(component).__mro__ if cls in SEARCHES), None)
 
 
@@ -244,7 +248,9 @@ def _component(nlp: Language, name: str | None) -> str:
     return name
 
 
-def _decided(search: Search, parts: Sequence[tuple[Offsets, Any]]) -> tuple[dict[str, Any], Counts]:
+def _decided(
+    search: Search, parts: Sequence[tuple[Offsets, Sequence[int]]]
+) -> tuple[dict[str, Any], Counts]:
     """The scores of parts of the dev set, each decided with its offsets, and counts of both."""
     examples = [eg for offsets, chosen in parts for eg in search.examples_of(chosen, offsets)]
     counts = search.counts_of(examples)

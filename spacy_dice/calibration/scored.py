@@ -6,14 +6,18 @@ Offsets are added to these scores, and the component itself decides by the sums.
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d
+from typing_extensions import Unpack, override
 
+from .._types import Floats
 from .._validation import is_number, refuse
-from .base import Mask, Search
+from .base import Mask, Search, Settings
 from .bias import Offsets
 from .search import SHRINKAGE, VALUES, Line, ascend, best_shifts, line_of, shrunken
 
@@ -26,14 +30,16 @@ ROUNDS = 3
 class Scored(Search):
     """Keeps the scores of the component for each document of the dev set."""
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         super().__init__(component, examples, **settings)
         to_numpy = component.model.ops.to_numpy
         self.outputs = [to_numpy(self.predict(eg.predicted)) for eg in examples]
         self.logits = [self.output.logits_of(outputs) for outputs in self.outputs]
 
+    @override
     def annotated(self, chosen: Sequence[int], offsets: Offsets) -> list[Doc]:
-        """See `Search`."""
         docs, vector = [], self.output.vector_of(offsets)
         for i in chosen:
             doc = self.examples[i].predicted.copy()
@@ -45,11 +51,11 @@ class Scored(Search):
         return docs
 
     @abstractmethod
-    def predict(self, doc: Doc) -> Any:
+    def predict(self, doc: Doc) -> Floats2d:
         """The outputs of the model for a document, `(n, c)`."""
 
     @abstractmethod
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         """Let the component decide by outputs for the i-th document."""
 
 
@@ -63,7 +69,9 @@ class ChoiceSearch(Scored):
     plain_micro = False
     shrinkage = SHRINKAGE
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         super().__init__(component, examples, **settings)
         index = {label: i for i, label in enumerate(self.known_labels)}
         rows, codes, docs = [], [], []
@@ -81,8 +89,8 @@ class ChoiceSearch(Scored):
     def gold_of(self, example: Example) -> Sequence[str | None]:
         """The gold label of each row of the scores; None or nothing where it is not known."""
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         rows = chosen[self.docs]
         codes, metric = self.codes[rows], self.metric
         columns = None if metric.label is None else [metric.label]
@@ -93,9 +101,23 @@ class ChoiceSearch(Scored):
         found = shrunken(found, 0.0, support, self.shrinkage)
         return {self.output.labels[i]: float(value) for i, value in enumerate(found) if value}
 
+    @override
     def n_cells(self) -> float:
-        """See `Search`: each row is two of them."""
+        """Each row is two of them."""
         return 2.0 * sum(1 for eg in self.examples for label in self.gold_of(eg) if label)
+
+
+class Cells(NamedTuple):
+    """What is right in a document.
+
+    gold: `(n, c)` of 0 and 1, which labels its rows have.
+    known: `(n, c)` of 0 and 1, of which cells it is known.
+    missed: `(labels,)`, gold that no row is about, of each of `Search.labels`.
+    """
+
+    gold: Floats
+    known: Floats
+    missed: Floats
 
 
 class LabelSearch(Scored):
@@ -107,7 +129,9 @@ class LabelSearch(Scored):
     averages: ClassVar[Sequence[str]] = ("macro", "micro", "accuracy")
     plain_micro = False
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         super().__init__(component, examples, **settings)
         cut = logit_of_threshold(component)
         shape = (0, len(self.known_labels))
@@ -121,14 +145,11 @@ class LabelSearch(Scored):
         self.docs = numpy.repeat(range(len(examples)), [len(logits) for logits in self.logits])
 
     @abstractmethod
-    def cells_of(self, i: int) -> tuple[Any, Any, Any]:
-        """Of the i-th document: which cells `(n, c)` are gold, and known; what is missed.
+    def cells_of(self, i: int) -> Cells:
+        """What is right in the i-th document."""
 
-        What is missed is gold that no row is about, of each of `labels`.
-        """
-
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         found = best_shifts(self.lines(chosen), self.metric)
         return {
             label: float(value)
@@ -136,8 +157,8 @@ class LabelSearch(Scored):
             if value
         }
 
+    @override
     def thresholds_of(self, offsets: Mapping[str, float]) -> dict[str, float]:
-        """See `Search`."""
         return thresholds_of(self.component, offsets)
 
     def lines(self, chosen: Mask) -> list[Line]:
@@ -151,7 +172,7 @@ class LabelSearch(Scored):
         return lines + [Line(VALUES, nothing, nothing, n) for n in missed[len(lines) :]]
 
 
-def logit_of_threshold(component: Any) -> float:
+def logit_of_threshold(component: TrainablePipe) -> float:
     """The logit of the threshold of a component. RAISES: ValueError if it is not finite."""
     threshold = component.cfg["threshold"]
     if not is_number(threshold) or not 0 < threshold < 1:
@@ -163,7 +184,7 @@ def logit_of_threshold(component: Any) -> float:
     return math.log(threshold) - math.log1p(-threshold)
 
 
-def thresholds_of(component: Any, offsets: Mapping[str, float]) -> dict[str, float]:
+def thresholds_of(component: TrainablePipe, offsets: Mapping[str, float]) -> dict[str, float]:
     """The thresholds of labels that an offset makes of the threshold of their component."""
     cut = logit_of_threshold(component)
     return {label: 1 / (1 + math.exp(offset - cut)) for label, offset in offsets.items()}

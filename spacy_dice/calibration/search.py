@@ -6,10 +6,11 @@ other one is decided for: an offset on the score of each. NumPy alone, nothing o
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy
 
+from .._types import Bools, Floats, Ints, Numbers
 from .metric import Metric
 
 # What a coordinate has to gain to be moved: less is rounding.
@@ -34,13 +35,15 @@ class Line(NamedTuple):
     support: how much is gold.
     """
 
-    values: Any
-    tp: Any
-    predicted: Any
+    values: Floats
+    tp: Floats
+    predicted: Floats
     support: float
 
 
-def line_of(margins: Any, gold: Any, values: Any, weights: Any, missed: float = 0.0) -> Line:
+def line_of(
+    margins: Floats, gold: Numbers, values: Floats, weights: Floats, missed: float = 0.0
+) -> Line:
     """The line of decisions that are positive where a value is above the margin.
 
     margins: `(n,)`. gold: `(n,)` of 0 and 1. values: `(v,)`, ascending. weights: `(n,)`.
@@ -55,7 +58,7 @@ def line_of(margins: Any, gold: Any, values: Any, weights: Any, missed: float = 
     return Line(values, tp, predicted, float(gain.sum()) + missed)
 
 
-def climb(lines: Sequence[Line], metric: Metric, start: Any, *, max_rounds: int = 20) -> Any:
+def climb(lines: Sequence[Line], metric: Metric, start: Floats, *, max_rounds: int = 20) -> Floats:
     """Values `(c,)`, one of each line, at which the score of all decisions is high.
 
     Coordinate ascent: each step moves one label to where the score is highest, the others being
@@ -106,7 +109,7 @@ def best_of_all(lines: Sequence[Line], metric: Metric) -> float:
     return float(values[top[numpy.abs(values[top]).argmin()]])
 
 
-def best_shifts(lines: Sequence[Line], metric: Metric, *, shrinkage: float = SHRINKAGE) -> Any:
+def best_shifts(lines: Sequence[Line], metric: Metric, *, shrinkage: float = SHRINKAGE) -> Floats:
     r"""Offsets `(c,)` on the logits of labels that are decided for one by one.
 
     First the best offset g for all labels together, then the best b_k of each label. What is best
@@ -179,14 +182,14 @@ def gains_clearly(line: Line, ours: float, theirs: float, beta: float) -> bool:
     return bool(scores[0] - scores[1] > CLEAR * error)
 
 
-def shrunken(own: Any, common: float, support: Any, shrinkage: float) -> Any:
+def shrunken(own: Floats, common: float, support: Floats | Ints, shrinkage: float) -> Floats:
     """Values of labels, drawn to a common one by as much as their support is small."""
     if not shrinkage:
         return own
     return common + support / (support + shrinkage) * (own - common)
 
 
-def best_threshold(y: Any, p: Any, weights: Any, *, beta: float = 1.0) -> float:
+def best_threshold(y: Numbers, p: Floats, weights: Floats, *, beta: float = 1.0) -> float:
     r"""The threshold t for which the decisions ``p > t`` have the highest F-score.
 
     y: `(n,)` of 0 and 1. p: `(n,)` probabilities. weights: `(n,)`.
@@ -202,8 +205,8 @@ def best_threshold(y: Any, p: Any, weights: Any, *, beta: float = 1.0) -> float:
 
 
 def best_thresholds(
-    y: Any, p: Any, weights: Any, *, beta: float, average: str, max_rounds: int = 20
-) -> Any:
+    y: Numbers, p: Floats, weights: Floats, *, beta: float, average: str, max_rounds: int = 20
+) -> Floats:
     """Thresholds `(c,)` for the labels of an indicator `y` and probabilities `p`, `(n, c)`.
 
     average: `"macro"`, each label for itself; `"micro"`, by coordinate ascent from there.
@@ -216,7 +219,7 @@ def best_thresholds(
     return -values
 
 
-def _cuts(p: Any) -> Any:
+def _cuts(p: Floats) -> Floats:
     """A threshold below all probabilities, between each two of them, and above all, ascending."""
     edges = numpy.unique(numpy.concatenate([[0.0], p, [1.0]]))
     low, high = edges[:-1], edges[1:]
@@ -226,14 +229,14 @@ def _cuts(p: Any) -> Any:
 
 
 def best_offsets(
-    codes: Any,
-    p: Any,
-    weights: Any,
+    codes: Ints,
+    p: Floats,
+    weights: Floats,
     *,
     beta: float = 1.0,
     average: str = "macro",
     max_rounds: int = 20,
-) -> Any:
+) -> Floats:
     r"""Offsets b `(c,)` for which ``argmax_k log p_k + b_k`` has a high F-score.
 
     codes: `(n,)` columns of the true classes. p: `(n, c)` probabilities. weights: `(n,)`.
@@ -249,16 +252,16 @@ def best_offsets(
 
 
 def ascend(
-    codes: Any,
-    logits: Any,
+    codes: Ints,
+    logits: Floats,
     metric: Metric,
     *,
-    weights: Any = None,
-    values: Any = None,
-    missed: Any = None,
+    weights: Floats | None = None,
+    values: Floats | None = None,
+    missed: Floats | None = None,
     columns: Sequence[int] | None = None,
     max_rounds: int = 20,
-) -> Any:
+) -> Floats:
     r"""Offsets b `(c,)` for which ``argmax_k logits_k + b_k`` has a high score.
 
     Coordinate ascent from 0: each step moves one offset to where the score of all decisions is
@@ -276,7 +279,7 @@ def ascend(
     n_labels = int(max(n_columns, len(missed), codes.max(initial=-1) + 1))
     weights = numpy.ones(len(codes)) if weights is None else weights
     support = numpy.bincount(codes, weights, n_labels)
-    support[: len(missed)] += missed
+    support = support + numpy.pad(missed, (0, n_labels - len(missed)))
     shifted, offsets = logits.copy(), numpy.zeros(n_columns)
     decided = shifted.argmax(axis=1)
     right = codes == decided
@@ -303,7 +306,7 @@ def ascend(
     return offsets
 
 
-def _between(margins: Any) -> Any:
+def _between(margins: Floats) -> Floats:
     """A value below all margins, between each two of them, and above all."""
     margins = numpy.unique(margins)
     low, high = margins[:-1], margins[1:]
@@ -314,15 +317,15 @@ def _between(margins: Any) -> Any:
 
 
 def _line(
-    codes: Any,
-    weights: Any,
-    support: Any,
+    codes: Ints,
+    weights: Floats,
+    support: Floats | Ints,
     k: int,
-    rival: Any,
-    margin: Any,
-    values: Any,
+    rival: Ints,
+    margin: Floats,
+    values: Floats,
     metric: Metric,
-) -> Any:
+) -> Floats:
     """The score for each offset of class `k`: rows are decided for it where that is above margin.
 
     rival: the classes that rows are decided for otherwise.
@@ -331,7 +334,7 @@ def _line(
     # Which of the values is the first that takes a row from its rival.
     first = numpy.searchsorted(values, margin, side="right")
 
-    def taken(chosen: Any, labels: Any) -> Any:
+    def taken(chosen: Bools | slice, labels: Ints) -> Floats:
         """How much each value, and at last no value, takes of each label: `(values + 1, c)`."""
         cells = first[chosen] * n_labels + labels[chosen]
         counts = numpy.bincount(cells, weights[chosen], (len(values) + 1) * n_labels)

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d, Ragged
+from typing_extensions import Unpack, override
 
-from .base import Mask
+from .base import Mask, Settings
 from .bias import Offsets, output_of
-from .scored import ROUNDS, LabelSearch, Scored
+from .scored import ROUNDS, Cells, LabelSearch, Scored
 from .search import SHRINKAGE, VALUES, ascend, shrunken
 from .trials import Trials
 
@@ -22,24 +24,27 @@ EVERY = "every label"
 class Candidates(Scored):
     """A row of scores for each span that the suggester proposes."""
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
-        self.indices: list[Any] = []
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
+        self.indices: list[Ragged] = []
         self.key = str(component.cfg["spans_key"])
         super().__init__(component, examples, **settings)
 
-    def predict(self, doc: Doc) -> Any:
-        """See `Scored`: called once for each document, in order."""
+    @override
+    def predict(self, doc: Doc) -> Floats2d:
+        """Called once for each document, in order."""
         indices, scores = self.component.predict([doc])
         self.indices.append(indices)
         return scores
 
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
-        """See `Scored`."""
+    @override
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         # spaCy writes into the scores of a single document.
         self.component.set_annotations([doc], (self.indices[i], outputs.copy()))
 
-    def cells_of(self, i: int) -> tuple[Any, Any, Any]:
-        """The i-th document: which cells `(n, c)` are gold, and known; what of `labels` is missed.
+    def cells_of(self, i: int) -> Cells:
+        """What is right in the i-th document.
 
         Missed are the gold spans that are no candidates, or have a label that training lacked.
         """
@@ -59,7 +64,7 @@ class Candidates(Scored):
                 column = self.known_labels.index(span.label_)
                 missed[column] -= not gold[row, column]
                 gold[row, column] = 1
-        return gold, numpy.ones(gold.shape), missed
+        return Cells(gold, numpy.ones(gold.shape), missed)
 
 
 class SpanSearch(Candidates, LabelSearch):
@@ -75,7 +80,9 @@ class SpanChoiceSearch(Candidates):
     The offset on having none comes first; those of rare labels are drawn to 0.
     """
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         super().__init__(component, examples, **settings)
         n_labels = len(self.known_labels)
         n_columns = len(self.output.labels)
@@ -93,8 +100,8 @@ class SpanChoiceSearch(Candidates):
             missed.append(numpy.insert(lacking, n_labels, 0))
         self.codes, self.missed = numpy.concatenate(codes), numpy.array(missed)
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         rows, n_labels = chosen[self.docs], len(self.known_labels)
         codes, missed = self.codes[rows], self.missed[chosen].sum(axis=0)
         # Having no label first.
@@ -121,8 +128,9 @@ class SpanTrials(Candidates, Trials):
     That is with `max_positive`, with `allow_overlap = false`, and with a threshold on a softmax.
     """
 
+    @override
     def offsets_of(self, values: Offsets) -> Offsets:
-        """See `Trials`: an offset for every label is one on none, where that is a column."""
+        """An offset for every label is one on none, where that is a column."""
         offsets = {label: values.get(label, 0.0) for label in self.known_labels}
         none = self.output.labels[len(self.known_labels) :]
         every = values.get(EVERY, 0.0)
@@ -132,8 +140,8 @@ class SpanTrials(Candidates, Trials):
             offsets = {label: offset + every for label, offset in offsets.items()}
         return {label: offset for label, offset in offsets.items() if offset}
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         counts = self.count({})[chosen].sum(axis=0)
         support = dict(zip(self.labels, counts[:, 0] + counts[:, 2], strict=True))
         labels = [label for label in self.known_labels if support[label]]
@@ -160,7 +168,9 @@ class SpanTrials(Candidates, Trials):
             found[label] = values[scores.index(max(scores))]
 
 
-def span_search(component: Any, examples: Sequence[Example], **settings: Any) -> Candidates:
+def span_search(
+    component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+) -> Candidates:
     """The search for a span categorizer, by how it decides."""
     cfg, n_labels = component.cfg, len(component.labels)
     at_most = cfg["max_positive"]

@@ -1,15 +1,17 @@
 """The decisions of components that label tokens: tags, morphology, beginnings of sentences."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy
 from spacy.morphology import Morphology
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Token
 from spacy.training import Example
+from thinc.types import Floats2d
+from typing_extensions import Unpack, override
 
 from ..items import Item, token_items
-from .base import Mask
+from .base import Mask, Settings
 from .bias import Offsets
 from .scored import ChoiceSearch, Scored
 from .trials import Trials
@@ -20,12 +22,13 @@ SENTENCE = "sentence"
 class TokenSearch(ChoiceSearch):
     """Labels of tokens."""
 
-    def predict(self, doc: Doc) -> Any:
-        """See `Scored`: a row for each token."""
+    @override
+    def predict(self, doc: Doc) -> Floats2d:
+        """A row for each token."""
         return self.component.model.predict([doc])[0]
 
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
-        """See `Scored`."""
+    @override
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         self.component.set_annotations([doc], [outputs.argmax(axis=1)])
 
 
@@ -35,12 +38,12 @@ class TagSearch(TokenSearch):
     tested = False
     shrinkage = 0.0
 
+    @override
     def gold_of(self, example: Example) -> Sequence[str | None]:
-        """See `ChoiceSearch`."""
         return example.get_aligned("TAG", as_string=True)
 
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
-        """See `Scored`."""
+    @override
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         for token in doc:
             token.tag_ = ""
         super().annotate(i, doc, outputs)
@@ -49,12 +52,15 @@ class TagSearch(TokenSearch):
 class AnalysisSearch(TokenSearch):
     """An offset on each analysis, of coarse tag and features, for the macro F1 of analyses."""
 
-    def __init__(self, component: Any, examples: Sequence[Example], **settings: Any) -> None:
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
         self._analyses = token_items(_analysis)
         super().__init__(component, examples, **settings)
 
+    @override
     def name_labels(self) -> list[str]:
-        """See `Search`: as they are written in scores, `NOUN|Number=Plur`."""
+        """As they are written in scores, `NOUN|Number=Plur`."""
         names = []
         for label in self.component.labels:
             features = Morphology.feats_to_dict(label)
@@ -62,12 +68,12 @@ class AnalysisSearch(TokenSearch):
             names.append(f"{pos}|{_features(Morphology.dict_to_feats(features))}")
         return names
 
+    @override
     def items(self, example: Example) -> tuple[set[Item], set[Item]]:
-        """See `Search`."""
         return self._analyses(example)
 
+    @override
     def gold_of(self, example: Example) -> Sequence[str | None]:
-        """See `ChoiceSearch`."""
         tags = example.get_aligned("POS", as_string=True)
         morphs = example.get_aligned("MORPH", as_string=True)
         return [
@@ -82,12 +88,13 @@ class SentenceSearch(Scored, Trials):
 
     averages = ("micro",)
 
+    @override
     def name_labels(self) -> list[str]:
-        """See `Search`."""
         return [SENTENCE]
 
+    @override
     def items(self, example: Example) -> tuple[set[Item], set[Item]]:
-        """See `Search`: sentences, as spaCy's scorer compares them."""
+        """Sentences, as spaCy's scorer compares them."""
         if not example.reference.has_annotation("SENT_START"):
             return set(), set()
         gold = {(SENTENCE, (sent.start, sent.end)) for sent in example.reference.sents}
@@ -96,22 +103,24 @@ class SentenceSearch(Scored, Trials):
         found = example.get_aligned_spans_x2y(example.predicted.sents, False)
         return gold, {(SENTENCE, (sent.start, sent.end)) for sent in found}
 
+    @override
     def offsets_of(self, values: Offsets) -> Offsets:
-        """See `Trials`: `S` is what spaCy calls a first token."""
+        """`S` is what spaCy calls a first token."""
         return {"S": values[SENTENCE]} if values else {}
 
+    @override
     def best(self, chosen: Mask) -> Offsets:
-        """See `Search`."""
         scores = {v: self.metric.of(self.count({SENTENCE: v})[chosen]) for v in BEGINNINGS}
         best = max(scores, key=lambda value: (scores[value], -abs(value)))
         return {"S": best} if best else {}
 
-    def predict(self, doc: Doc) -> Any:
-        """See `Scored`: a row for each token."""
+    @override
+    def predict(self, doc: Doc) -> Floats2d:
+        """A row for each token."""
         return self.component.model.predict([doc])[0]
 
-    def annotate(self, i: int, doc: Doc, outputs: Any) -> None:
-        """See `Scored`."""
+    @override
+    def annotate(self, i: int, doc: Doc, outputs: Floats2d) -> None:
         self.component.set_annotations([doc], [outputs.argmax(axis=1)])
 
 

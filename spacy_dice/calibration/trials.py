@@ -4,17 +4,23 @@ That is for decisions that depend on each other, so that nothing simpler tells w
 """
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
 
-from .base import Counts, Search
+from spacy.pipeline import TrainablePipe
+from spacy.training import Example
+from typing_extensions import Unpack
+
+from .base import Counts, Search, Settings
 from .bias import Offsets
 
 
 class Trials(Search):
     """Knows what came of all that was tried, on each document of the dev set."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
+    ) -> None:
+        super().__init__(component, examples, **settings)
         self._known: dict[tuple[tuple[str, float], ...], Counts] = {}
 
     @abstractmethod
