@@ -35,7 +35,7 @@ from corpora import read
 from sklearn_features import FEATURES
 from spacy_dice._files import write_json
 from spacy_dice.estimators import F1ThresholdClassifier, SoftF1Classifier
-from spacy_dice.metrics import get_scorers
+from spacy_dice.metrics import SoftF1Scorer, get_scorers
 
 N_SPLITS = 5
 STRENGTHS = (1.0, 10.0, 100.0)
@@ -224,7 +224,7 @@ def select(problem: Problem, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[s
     average = "" if problem.positive else "_macro"
     scoring = get_scorers(["accuracy", "neg_log_loss", f"soft_f1{average}"])
     if problem.positive:
-        scoring["soft_f1"].set_params(pos_label=problem.positive)
+        scoring["soft_f1"] = SoftF1Scorer(pos_label=problem.positive)
     scoring["f1"] = (
         make_scorer(f1_score, pos_label=problem.positive)
         if problem.positive

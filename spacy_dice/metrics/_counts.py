@@ -1,13 +1,21 @@
 """Soft true positives, false positives and false negatives, and the scores made of them."""
 
+import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy
 from sklearn.exceptions import UndefinedMetricWarning
 
+from .._types import Bools, Floats
+from ..counts import f_score, precision, recall
 from ._inputs import Cells
+
+# What 0/0 is: a number, or 0 with a warning.
+ZeroDivision = float | Literal["warn"]
+# One number, or one for each label.
+Score = float | Floats
 
 AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
 
@@ -19,11 +27,11 @@ class Counts(NamedTuple):
     present: whether the column has a positive target or a probability above 0 in any row.
     """
 
-    tp: Any
-    fp: Any
-    fn: Any
-    support: Any
-    present: Any
+    tp: Floats
+    fp: Floats
+    fn: Floats
+    support: Floats
+    present: Bools
 
     def micro(self) -> "Counts":
         """The sums over all columns, `(1,)`."""
@@ -36,8 +44,8 @@ class SampleSums(NamedTuple):
     scores: sum of w score. weights: sum of w. Rows whose score is NaN count in neither.
     """
 
-    scores: Any
-    weights: Any
+    scores: Floats
+    weights: Floats
 
 
 def count(cells: Cells) -> Counts:
@@ -55,22 +63,23 @@ def count(cells: Cells) -> Counts:
     return Counts._make((*sums, present))
 
 
-def sum_samples(cells: Cells, *, beta: float, zero_division: Any, warn_for: Sequence[str]) -> Any:
+def sum_samples(
+    cells: Cells, *, beta: float, zero_division: ZeroDivision, warn_for: Sequence[str]
+) -> SampleSums:
     """Score each row by itself and sum the scores."""
     scores, totals = numpy.zeros(3), numpy.zeros(3)
     for targets, probs, weights in cells.blocks():
         # As in scikit-learn, a row of weight 0 has nothing in it.
         column = weights[:, None]
         positive = column * probs * targets
-        rows = Counts(
+        values = ratios(
             positive.sum(axis=1),
             (column * probs - positive).sum(axis=1),
             (column * targets - positive).sum(axis=1),
-            (column * targets).sum(axis=1),
-            None,
-        )
-        values = ratios(
-            rows, beta=beta, zero_division=zero_division, average="samples", warn_for=warn_for
+            beta=beta,
+            zero_division=zero_division,
+            average="samples",
+            warn_for=warn_for,
         )
         for i, value in enumerate(values):
             known = ~numpy.isnan(value)
@@ -79,7 +88,7 @@ def sum_samples(cells: Cells, *, beta: float, zero_division: Any, warn_for: Sequ
     return SampleSums(scores, totals)
 
 
-def average_samples(sums: SampleSums, zero_division: Any) -> tuple[float, float, float]:
+def average_samples(sums: SampleSums, zero_division: ZeroDivision) -> tuple[float, float, float]:
     """The means of the scores of the rows."""
     undefined = undefined_value(zero_division)
     some = sums.weights > 0
@@ -88,53 +97,66 @@ def average_samples(sums: SampleSums, zero_division: Any) -> tuple[float, float,
 
 
 def scores(
-    counts: Counts, *, beta: float, average: Any, zero_division: Any, warn_for: Sequence[str]
-) -> tuple[Any, Any, Any, Any]:
+    counts: Counts,
+    *,
+    beta: float,
+    average: str | None,
+    zero_division: ZeroDivision,
+    warn_for: Sequence[str],
+) -> tuple[Score, Score, Score, Floats | None]:
     """Precision, recall, F and support, averaged as `average` says."""
     support = counts.support
     if average == "micro":
         counts = counts.micro()
     values = ratios(
-        counts, beta=beta, zero_division=zero_division, average=average, warn_for=warn_for
+        counts.tp,
+        counts.fp,
+        counts.fn,
+        beta=beta,
+        zero_division=zero_division,
+        average=average,
+        warn_for=warn_for,
     )
     if average is None:
         return (*values, support)
     weights = support if average == "weighted" else None
-    precision, recall, f_score = (_mean(value, weights) for value in values)
-    return precision, recall, f_score, None
+    means = [_mean(value, weights) for value in values]
+    return means[0], means[1], means[2], None
 
 
 def ratios(
-    counts: Counts, *, beta: float, zero_division: Any, average: Any, warn_for: Sequence[str]
-) -> tuple[Any, Any, Any]:
+    tp: Floats,
+    fp: Floats,
+    fn: Floats,
+    *,
+    beta: float,
+    zero_division: ZeroDivision,
+    average: str | None,
+    warn_for: Sequence[str],
+) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F of each column; 0/0 is `zero_division`."""
-    tp, fp, fn = counts.tp, counts.fp, counts.fn
-
-    def ratio(name: str, modifier: str, numerator: Any, denominator: Any) -> Any:
-        empty = denominator == 0
-        if not empty.any():
-            return numerator / denominator
-        if isinstance(zero_division, str) and name in warn_for:
-            _warn(name, modifier, average, len(empty))
-        quotient = numerator / numpy.where(empty, 1, denominator)
-        return numpy.where(empty, undefined_value(zero_division), quotient)
-
-    precision = ratio("precision", "predicted", tp, tp + fp)
-    recall = ratio("recall", "true", tp, tp + fn)
-    if beta == 0 or numpy.isinf(beta):
-        return precision, recall, recall if beta else precision
-    squared = beta**2
-    double = (1 + squared) * tp
-    f_score = ratio("F-score", "true nor predicted", double, double + squared * fn + fp)
-    return precision, recall, f_score
+    undefined = undefined_value(zero_division)
+    if isinstance(zero_division, str):
+        below = [("precision", "predicted", tp + fp), ("recall", "true", tp + fn)]
+        # Of a beta without end or of 0 the F-score is one of the two.
+        if 0 < beta < math.inf:
+            below.append(("F-score", "true nor predicted", tp + fp + fn))
+        for name, modifier, total in below:
+            if name in warn_for and not total.all():
+                _warn(name, modifier, average, len(total))
+    return (
+        precision(tp, fp, undefined=undefined),
+        recall(tp, fn, undefined=undefined),
+        f_score(tp, fp, fn, beta=beta, undefined=undefined),
+    )
 
 
-def undefined_value(zero_division: Any) -> float:
+def undefined_value(zero_division: ZeroDivision) -> float:
     """What `zero_division` puts in place of 0/0."""
     return 0.0 if isinstance(zero_division, str) else float(zero_division)
 
 
-def _mean(values: Any, weights: Any) -> float:
+def _mean(values: Floats, weights: Floats | None) -> float:
     known = ~numpy.isnan(values)
     if not known.any():
         return float("nan")
@@ -144,12 +166,12 @@ def _mean(values: Any, weights: Any) -> float:
     return float(numpy.average(values, weights=weights[known]))
 
 
-def _warn(name: str, modifier: str, average: Any, n_results: int) -> None:
+def _warn(name: str, modifier: str, average: str | None, n_results: int) -> None:
     of, each = ("labels", "samples") if average == "samples" else ("samples", "labels")
     where = "due to" if n_results == 1 else f"in {each} with"
     warnings.warn(
         f"{name[0].upper()}{name[1:]} is ill-defined and being set to 0.0 {where} no {modifier} "
         f"{of}. Use `zero_division` parameter to control this behavior.",
         UndefinedMetricWarning,
-        stacklevel=6,
+        stacklevel=5,
     )

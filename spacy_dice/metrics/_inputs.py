@@ -1,16 +1,29 @@
 """From `(y_true, y_prob)` as users have them to blocks of targets and probabilities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_non_negative
 
+from .._types import Floats
 from .._validation import listed, nearest
+
+Label = Hashable
+Labels = Collection[Label]
+# Labels of rows or the names of columns, of whatever type labels have.
+Columns = NDArray[numpy.generic]
+# What can be a `y_true`: labels `(n,)`, or an indicator `(n, c)`, dense or sparse.
+Targets: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
+# What an estimator predicts from: features, dense or sparse, texts, a data frame.
+Rows: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
+# Targets `(b, c)`, probabilities `(b, c)` and weights `(b,)` of some rows.
+Block = tuple[Floats, Floats, Floats]
 
 # Cells that are worked on at once: temporary arrays stay small however long the input is.
 _BLOCK = 1 << 18
@@ -31,22 +44,22 @@ class Cells:
     """
 
     kind: str
-    columns: Any
-    targets: Any
-    probs: Any
-    weights: Any
+    columns: Columns
+    targets: Columns | sparse.csr_array
+    probs: Floats
+    weights: Floats | None
 
-    def select(self, labels: Sequence[Any]) -> "Cells":
+    def select(self, labels: Sequence[Label]) -> "Cells":
         """Keep the columns of `labels`, in that order; labels without a column have p = 0."""
         known = self.columns.tolist()
         if self.kind == "multilabel-indicator":
-            columns = list(labels)
-            for column in columns:
+            for column in labels:
                 if column not in known:
                     raise ValueError(
                         f"All labels must be in [0, n labels) for multilabel targets. "
                         f"Got {column!r}, n labels is {len(known)}"
                     )
+            columns = numpy.array(labels, dtype=int)
             return Cells(
                 self.kind, self.columns[columns], self.targets[:, columns],
                 self.probs[:, columns], self.weights,
@@ -66,55 +79,56 @@ class Cells:
                 )
         return Cells(self.kind, _as_labels(labels), self.targets, probs, self.weights)
 
-    def blocks(self) -> Iterator[tuple[Any, Any, Any]]:
+    def blocks(self) -> Iterator[Block]:
         """Yield float64 `targets (b, c)`, `probs (b, c)` and `weights (b,)`, some rows at once."""
         rows = max(1, _BLOCK // max(1, len(self.columns)))
         for start in range(0, self.probs.shape[0], rows):
             yield self._rows(slice(start, start + rows))
 
-    def whole(self) -> tuple[Any, Any, Any]:
+    def whole(self) -> Block:
         """The same for all rows."""
         return self._rows(slice(None))
 
-    def _rows(self, rows: slice) -> tuple[Any, Any, Any]:
+    def _rows(self, rows: slice) -> Block:
         probs = self.probs[rows].astype(numpy.float64, copy=False)
         if probs.ndim == 1:
             probs = numpy.stack([1.0 - probs, probs], axis=1)
         targets = self.targets[rows]
-        if sparse.issparse(targets):
-            targets = targets.toarray()
-        elif targets.ndim == 1:
+        if targets.ndim == 1:
             targets = targets[:, None] == self.columns
         weights = numpy.ones(len(probs)) if self.weights is None else self.weights[rows]
-        return targets.astype(numpy.float64, copy=False), probs, weights
+        return as_array(targets).astype(numpy.float64, copy=False), probs, weights
 
 
 def check_inputs(
-    y_true: Any, y_prob: Any, *, classes: Any, pos_label: Any, sample_weight: Any
+    y_true: Targets,
+    y_prob: ArrayLike,
+    *,
+    classes: Labels | None,
+    pos_label: Label,
+    sample_weight: ArrayLike | None,
 ) -> Cells:
     """Check `y_true` and `y_prob` and name the columns; see `functions` for the arguments.
 
     pos_label: the label that a 1-D `y_prob` is the probability of; None: the greater one.
     RAISES: ValueError in scikit-learn's words.
     """
-    y_prob = check_array(
+    probs: Floats = check_array(
         y_prob, dtype=(numpy.float64, numpy.float32), ensure_2d=False, input_name="y_prob"
     )
-    if y_prob.ndim == 2 and y_prob.shape[1] == 1:
-        y_prob = y_prob[:, 0]
-    if y_prob.min() < 0:
-        raise ValueError(f"y_prob contains values lower than 0: {y_prob.min()}")
-    if y_prob.max() > 1:
-        raise ValueError(f"y_prob contains values greater than 1: {y_prob.max()}")
-    weights = None if sample_weight is None else check_weights(sample_weight, y_prob.shape[0])
+    if probs.ndim == 2 and probs.shape[1] == 1:
+        probs = probs[:, 0]
+    if probs.min() < 0:
+        raise ValueError(f"y_prob contains values lower than 0: {probs.min()}")
+    if probs.max() > 1:
+        raise ValueError(f"y_prob contains values greater than 1: {probs.max()}")
+    weights = None if sample_weight is None else check_weights(sample_weight, probs.shape[0])
     if is_multilabel(y_true):
-        cells = _check_multilabel(y_true, y_prob, classes, weights)
-    else:
-        cells = _check_labels(y_true, y_prob, classes, pos_label, weights)
-    return cells
+        return _check_multilabel(y_true, probs, classes, weights)
+    return _check_labels(y_true, probs, classes, pos_label, weights)
 
 
-def class_labels(y_true: Any) -> Any:
+def class_labels(y_true: ArrayLike) -> Columns:
     """The sorted labels of a 1-D `y_true`; `{0}` and `{1}` are completed to `{0, 1}`.
 
     RAISES: ValueError if these are not labels (NaN, fractions, mixed types).
@@ -141,7 +155,7 @@ def class_labels(y_true: Any) -> Any:
     return found
 
 
-def check_weights(sample_weight: Any, n_rows: int) -> Any:
+def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> Floats:
     """Return `sample_weight` as floats `(n_rows,)`, all 1 for None. RAISES: ValueError."""
     if sample_weight is None:
         return numpy.ones(n_rows)
@@ -157,7 +171,12 @@ def check_weights(sample_weight: Any, n_rows: int) -> Any:
     return weights
 
 
-def is_multilabel(y_true: Any) -> bool:
+def as_array(table: Targets) -> Columns:
+    """Labels or an indicator, dense or sparse, as an array."""
+    return sparse.csr_array(table).toarray() if sparse.issparse(table) else numpy.asarray(table)
+
+
+def is_multilabel(y_true: Targets) -> bool:
     """Tell whether `y_true` is a table: sparse, or of more than one column."""
     if sparse.issparse(y_true):
         return True
@@ -168,7 +187,9 @@ def is_multilabel(y_true: Any) -> bool:
     return len(shape) == 2 and shape[1] > 1
 
 
-def _check_multilabel(y_true: Any, y_prob: Any, classes: Any, weights: Any) -> Cells:
+def _check_multilabel(
+    y_true: Targets, y_prob: Floats, classes: Labels | None, weights: Floats | None
+) -> Cells:
     kind = type_of_target(y_true, input_name="y_true")
     if kind != "multilabel-indicator":
         raise ValueError(f"y_true: {kind} targets are not supported")
@@ -177,20 +198,26 @@ def _check_multilabel(y_true: Any, y_prob: Any, classes: Any, weights: Any) -> C
             f"classes must be None for multilabel targets, whose labels are the indices of the "
             f"columns, got {listed(classes)}"
         )
-    y_true = y_true.tocsr() if sparse.issparse(y_true) else numpy.asarray(y_true)
-    check_consistent_length(y_true, y_prob, weights)
-    if y_prob.shape != y_true.shape:
+    targets = sparse.csr_array(y_true) if sparse.issparse(y_true) else numpy.asarray(y_true)
+    check_consistent_length(targets, y_prob, weights)
+    if y_prob.shape != targets.shape:
         raise ValueError(
             f"y_prob must have a column for each label of a multilabel y_true: y_true has the "
-            f"shape {y_true.shape}, y_prob {y_prob.shape}"
+            f"shape {targets.shape}, y_prob {y_prob.shape}"
         )
-    return Cells(kind, numpy.arange(y_true.shape[1]), y_true, y_prob, weights)
+    return Cells(kind, numpy.arange(targets.shape[1]), targets, y_prob, weights)
 
 
-def _check_labels(y_true: Any, y_prob: Any, classes: Any, pos_label: Any, weights: Any) -> Cells:
-    y_true = column_or_1d(y_true)
-    check_consistent_length(y_true, y_prob, weights)
-    found = class_labels(y_true)
+def _check_labels(
+    y_true: ArrayLike,
+    y_prob: Floats,
+    classes: Labels | None,
+    pos_label: Label,
+    weights: Floats | None,
+) -> Cells:
+    targets: Columns = column_or_1d(y_true)
+    check_consistent_length(targets, y_prob, weights)
+    found = class_labels(targets)
     n_columns = 2 if y_prob.ndim == 1 else y_prob.shape[1]
     if classes is not None:
         columns = _as_labels(classes)
@@ -198,7 +225,7 @@ def _check_labels(y_true: Any, y_prob: Any, classes: Any, pos_label: Any, weight
             raise ValueError(f"classes must be unique, got {listed(columns)}")
         unknown = [label for label in found.tolist() if label not in columns.tolist()]
         # Labels that were only added to complete {0, 1} need no column.
-        unknown = [label for label in unknown if (y_true == label).any()]
+        unknown = [label for label in unknown if (targets == label).any()]
         if unknown:
             raise ValueError(
                 f"y_true contains labels that are not in classes {listed(columns)}: "
@@ -207,7 +234,7 @@ def _check_labels(y_true: Any, y_prob: Any, classes: Any, pos_label: Any, weight
     else:
         columns = found
     if len(columns) == 1 and y_prob.ndim == 1 and pos_label is not None:
-        return _one_class(columns, y_true, y_prob, pos_label, weights)
+        return _one_class(columns, targets, y_prob, pos_label, weights)
     if len(columns) != n_columns:
         hint = "" if classes is not None else ", or give the labels of its columns as classes"
         raise ValueError(
@@ -225,17 +252,19 @@ def _check_labels(y_true: Any, y_prob: Any, classes: Any, pos_label: Any, weight
             )
     elif pos_label is not None and columns[0] == pos_label:
         columns = columns[::-1]
-    if y_true.dtype.kind not in "biuf":
-        y_true = y_true.astype(object)
+    if targets.dtype.kind not in "biuf":
+        targets = targets.astype(object)
     n_present = len(columns)
     if n_present > 2 and len(found) <= 2:
         # As in scikit-learn, where a label counts that is a target or a prediction.
         n_present = int((numpy.isin(columns, found) | (y_prob > 0).any(axis=0)).sum())
     kind = "binary" if n_present <= 2 else "multiclass"
-    return Cells(kind, columns, y_true, y_prob, weights)
+    return Cells(kind, columns, targets, y_prob, weights)
 
 
-def _one_class(columns: Any, y_true: Any, y_prob: Any, pos_label: Any, weights: Any) -> Cells:
+def _one_class(
+    columns: Columns, y_true: Columns, y_prob: Floats, pos_label: Label, weights: Floats | None
+) -> Cells:
     """All of `y_true` is one label: the other column has no name that could be found in it."""
     other = object()
     names = numpy.empty(2, dtype=object)
@@ -243,7 +272,7 @@ def _one_class(columns: Any, y_true: Any, y_prob: Any, pos_label: Any, weights: 
     return Cells("binary", names, y_true.astype(object), y_prob, weights)
 
 
-def _as_labels(labels: Any) -> Any:
+def _as_labels(labels: Labels) -> Columns:
     labels = labels if isinstance(labels, numpy.ndarray) else list(labels)
     array = numpy.asarray(labels)
     if array.ndim != 1 or not len(array):

@@ -1,16 +1,52 @@
 """Soft F-scores of data that comes in parts."""
 
 from fractions import Fraction
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 import numpy
+from numpy.typing import ArrayLike, NDArray
 
+from .._types import Bools, Floats
 from . import functions
-from ._counts import Counts, SampleSums, average_samples, count, scores, sum_samples
-from ._inputs import check_inputs, class_labels, is_multilabel
+from ._counts import (
+    Counts,
+    SampleSums,
+    Score,
+    ZeroDivision,
+    average_samples,
+    count,
+    scores,
+    sum_samples,
+)
+from ._inputs import Columns, Label, Labels, Targets, check_inputs, class_labels, is_multilabel
+
+Fractions = NDArray[numpy.object_]
 
 # Sums of fractions are exact: no order of updates and merges rounds differently.
 _exact = numpy.frompyfunc(Fraction, 1, 1)
+
+
+class _Settings(TypedDict):
+    """Those of `functions.soft_fbeta_score`."""
+
+    beta: float
+    labels: list[Label] | None
+    pos_label: Label
+    average: str | None
+    zero_division: ZeroDivision
+    classes: list[Label] | None
+
+
+class _Seen(NamedTuple):
+    """What all rows so far come to.
+
+    sums: exact, of each of `Counts`, `(4, c)`, or of `SampleSums`, `(2, 3)`.
+    present: `(c,)`, which columns count. columns: `(c,)`, their labels.
+    """
+
+    sums: Fractions
+    present: Bools
+    columns: Columns
 
 
 class SoftF1Accumulator:
@@ -35,14 +71,14 @@ class SoftF1Accumulator:
         self,
         *,
         beta: float = 1.0,
-        labels: Any = None,
-        pos_label: Any = 1,
+        labels: Labels | None = None,
+        pos_label: Label = 1,
         average: str | None = "binary",
-        zero_division: Any = "warn",
-        classes: Any = None,
+        zero_division: ZeroDivision = "warn",
+        classes: Labels | None = None,
     ) -> None:
         functions.check_settings(average=average, beta=beta, zero_division=zero_division)
-        self._settings = {
+        self._settings: _Settings = {
             "beta": beta,
             "labels": None if labels is None else list(labels),
             "pos_label": pos_label,
@@ -50,12 +86,12 @@ class SoftF1Accumulator:
             "zero_division": zero_division,
             "classes": None if classes is None else list(classes),
         }
-        self._sums: Any = None
-        self._present: Any = None
-        self._columns: Any = None
+        self._seen: _Seen | None = None
         self.n_rows = 0
 
-    def update(self, y_true: Any, y_prob: Any, sample_weight: Any = None) -> "SoftF1Accumulator":
+    def update(
+        self, y_true: Targets, y_prob: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "SoftF1Accumulator":
         """Add rows; arguments and errors as for `functions.soft_fbeta_score`.
 
         RAISES: ValueError also if columns differ from those before.
@@ -80,14 +116,14 @@ class SoftF1Accumulator:
                 cells, beta=get["beta"], zero_division=get["zero_division"], warn_for=("F-score",)
             )
             sums = numpy.stack([part.scores, part.weights])
-            present = None
+            present = numpy.ones(len(cells.columns), dtype=bool)
         else:
             counts = count(cells)
             sums = numpy.stack([counts.tp, counts.fp, counts.fn, counts.support])
             present = counts.present
             if labels is not None or cells.kind == "multilabel-indicator":
                 present = numpy.ones_like(present)
-        self._add(_exact(sums), present, cells.columns, len(y_prob))
+        self._add(_Seen(numpy.asarray(_exact(sums)), present, cells.columns), len(cells.probs))
         return self
 
     def merge(self, other: "SoftF1Accumulator") -> "SoftF1Accumulator":
@@ -99,59 +135,57 @@ class SoftF1Accumulator:
             raise ValueError(
                 f"other must have the same settings, {self._settings}, got {other._settings}"
             )
-        if other._sums is not None:
-            self._add(other._sums, other._present, other._columns, other.n_rows)
+        if other._seen is not None:
+            self._add(other._seen, other.n_rows)
         return self
 
-    def _add(self, sums: Any, present: Any, columns: Any, n_rows: int) -> None:
-        if self._sums is None:
-            self._sums, self._present, self._columns = sums, present, columns
-        elif columns.tolist() != self._columns.tolist():
+    def _add(self, more: _Seen, n_rows: int) -> None:
+        seen = self._seen
+        if seen is None:
+            self._seen = more
+        elif more.columns.tolist() != seen.columns.tolist():
             raise ValueError(
-                f"y_prob must have the same columns in each part: {self._columns.tolist()}, "
-                f"got {columns.tolist()}"
+                f"y_prob must have the same columns in each part: {seen.columns.tolist()}, "
+                f"got {more.columns.tolist()}"
             )
         else:
-            self._sums = self._sums + sums
-            self._present = None if present is None else self._present | present
+            self._seen = _Seen(seen.sums + more.sums, seen.present | more.present, seen.columns)
         self.n_rows += n_rows
 
-    def result(self) -> Any:
+    def result(self) -> Score:
         """The F-score of all rows so far: a float, or an array if `average` is None.
 
         RAISES: ValueError if there are no rows.
         """
         return self._result(("F-score",))[2]
 
-    def precision_recall_fscore_support(self) -> tuple[Any, Any, Any, Any]:
+    def precision_recall_fscore_support(self) -> tuple[Score, Score, Score, Floats | None]:
         """All four, as `functions.soft_precision_recall_fscore_support` returns them."""
         return self._result(("precision", "recall", "F-score"))
 
-    def _result(self, warn_for: tuple[str, ...]) -> tuple[Any, Any, Any, Any]:
-        if self._sums is None:
+    def _result(self, warn_for: tuple[str, ...]) -> tuple[Score, Score, Score, Floats | None]:
+        if self._seen is None:
             raise ValueError("Found no rows while a minimum of 1 is required: call update first.")
-        sums = self._sums.astype(numpy.float64)
+        sums = self._seen.sums.astype(numpy.float64)
         zero_division = self._settings["zero_division"]
         if self._settings["average"] == "samples":
             return (*average_samples(SampleSums(*sums), zero_division), None)
+        # Labels that were asked for keep their order.
+        asked = self._settings["labels"] is not None or self._settings["average"] == "binary"
+        order = numpy.arange(len(self._seen.columns)) if asked else self._seen.columns
         return scores(
-            functions.present_only(Counts._make((*sums, self._present)), self._order()),
+            functions.present_only(Counts._make((*sums, self._seen.present)), order),
             beta=self._settings["beta"],
             average=self._settings["average"],
             zero_division=zero_division,
             warn_for=warn_for,
         )
 
-    def _order(self) -> Any:
-        """What to sort the columns by: labels that were asked for keep their order."""
-        asked = self._settings["labels"] is not None or self._settings["average"] == "binary"
-        return numpy.arange(len(self._columns)) if asked else self._columns
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n_rows={self.n_rows})"
 
 
-def _zero_and_one(y_true: Any) -> Any:
+def _zero_and_one(y_true: Targets) -> list[Label] | None:
     if is_multilabel(y_true):
         return None
     found = class_labels(y_true)

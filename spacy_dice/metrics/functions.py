@@ -13,32 +13,43 @@ classes: the labels of the columns of `y_prob`, `classes_` of an estimator; by d
 sample_weight: `(n,)`, >= 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy
+from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
+from thinc.types import Floats2d
 
 from .. import functional
+from .._types import Floats
 from .._validation import listed
-from ._counts import AVERAGES, Counts, average_samples, count, scores, sum_samples
-from ._inputs import Cells, check_inputs
+from ._counts import (
+    AVERAGES,
+    Counts,
+    Score,
+    ZeroDivision,
+    average_samples,
+    count,
+    scores,
+    sum_samples,
+)
+from ._inputs import Cells, Columns, Label, Labels, Targets, check_inputs
 
 
 def soft_precision_recall_fscore_support(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
     beta: float = 1.0,
-    labels: Any = None,
-    pos_label: Any = 1,
+    labels: Labels | None = None,
+    pos_label: Label = 1,
     average: str | None = None,
-    sample_weight: Any = None,
-    zero_division: Any = "warn",
-    classes: Any = None,
+    sample_weight: ArrayLike | None = None,
+    zero_division: ZeroDivision = "warn",
+    classes: Labels | None = None,
     warn_for: Sequence[str] = ("precision", "recall", "F-score"),
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[Score, Score, Score, Floats | None]:
     r"""Precision, recall, F-score and support with probabilities in place of decisions.
 
         tp = sum w p y      fp = sum w p (1-y)      fn = sum w (1-p) y
@@ -85,17 +96,17 @@ def soft_precision_recall_fscore_support(
 
 
 def soft_fbeta_score(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
     beta: float,
-    labels: Any = None,
-    pos_label: Any = 1,
+    labels: Labels | None = None,
+    pos_label: Label = 1,
     average: str | None = "binary",
-    sample_weight: Any = None,
-    zero_division: Any = "warn",
-    classes: Any = None,
-) -> Any:
+    sample_weight: ArrayLike | None = None,
+    zero_division: ZeroDivision = "warn",
+    classes: Labels | None = None,
+) -> Score:
     r"""F-beta score with probabilities: ``(1+b^2) tp / ((1+b^2) tp + b^2 fn + fp)``.
 
     Equal to `sklearn.metrics.fbeta_score` for probabilities that are 0 and 1. Arguments, results
@@ -119,16 +130,16 @@ def soft_fbeta_score(
 
 
 def soft_f1_score(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
-    labels: Any = None,
-    pos_label: Any = 1,
+    labels: Labels | None = None,
+    pos_label: Label = 1,
     average: str | None = "binary",
-    sample_weight: Any = None,
-    zero_division: Any = "warn",
-    classes: Any = None,
-) -> Any:
+    sample_weight: ArrayLike | None = None,
+    zero_division: ZeroDivision = "warn",
+    classes: Labels | None = None,
+) -> Score:
     r"""F1 score with probabilities in place of decisions: ``2 tp / (2 tp + fp + fn)``.
 
     Equal to `sklearn.metrics.f1_score` for probabilities that are 0 and 1. Arguments, results and
@@ -153,15 +164,15 @@ def soft_f1_score(
 
 
 def dice_loss(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
     smooth: float = 1.0,
     reduction: functional.Reduction = "example",
     normalize: bool = True,
-    pos_label: Any = None,
-    sample_weight: Any = None,
-    classes: Any = None,
+    pos_label: Label = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Labels | None = None,
 ) -> float:
     r"""Dice loss with squared denominator, ``1 - (2py + smooth)/(p^2 + y^2 + smooth)``.
 
@@ -187,17 +198,17 @@ def dice_loss(
 
 
 def tversky_loss(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
     alpha: float = 0.5,
     beta: float = 0.5,
     smooth: float = 1.0,
     reduction: functional.Reduction = "example",
     normalize: bool = True,
-    pos_label: Any = None,
-    sample_weight: Any = None,
-    classes: Any = None,
+    pos_label: Label = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Labels | None = None,
 ) -> float:
     r"""Tversky loss, ``1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth)``.
 
@@ -221,16 +232,16 @@ def tversky_loss(
 
 
 def dsc_loss(
-    y_true: Any,
-    y_prob: Any,
+    y_true: Targets,
+    y_prob: ArrayLike,
     *,
     alpha: float = 1.0,
     smooth: float = 1.0,
     reduction: functional.Reduction = "example",
     normalize: bool = True,
-    pos_label: Any = None,
-    sample_weight: Any = None,
-    classes: Any = None,
+    pos_label: Label = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Labels | None = None,
 ) -> float:
     r"""Self-adjusting Dice loss, ``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``.
 
@@ -249,7 +260,7 @@ def dsc_loss(
     )  # fmt: skip
 
 
-def check_settings(*, average: Any, beta: Any, zero_division: Any) -> None:
+def check_settings(*, average: str | None, beta: float, zero_division: ZeroDivision) -> None:
     """Refuse settings that make no sense, in scikit-learn's words."""
     if average not in AVERAGES:
         raise ValueError(f"average has to be one of {AVERAGES}, got {average!r}")
@@ -266,7 +277,7 @@ def check_settings(*, average: Any, beta: Any, zero_division: Any) -> None:
 
 
 def select(
-    cells: Cells, *, average: Any, labels: Any, pos_label: Any
+    cells: Cells, *, average: str | None, labels: Labels | None, pos_label: Label
 ) -> tuple[Cells, Counts | None]:
     """The columns to score, and their counts (None for `average="samples"`)."""
     check_average(cells.kind, average)
@@ -288,7 +299,7 @@ def select(
     return cells, counts
 
 
-def check_average(kind: str, average: Any) -> None:
+def check_average(kind: str, average: str | None) -> None:
     """Refuse an average that targets of that kind do not have."""
     if average == "samples" and kind != "multilabel-indicator":
         raise ValueError(
@@ -302,7 +313,7 @@ def check_average(kind: str, average: Any) -> None:
         )
 
 
-def present_only(counts: Counts, columns: Any) -> Counts:
+def present_only(counts: Counts, columns: Columns) -> Counts:
     """Leave out what has neither targets nor probability, and sort by label."""
     (kept,) = counts.present.nonzero()
     kept = kept[numpy.argsort(columns[kept], kind="stable")]
@@ -310,7 +321,11 @@ def present_only(counts: Counts, columns: Any) -> Counts:
 
 
 def _check_one_shot(
-    y_true: Any, y_prob: Any, classes: Any, pos_label: Any, sample_weight: Any
+    y_true: Targets,
+    y_prob: ArrayLike,
+    classes: Labels | None,
+    pos_label: Label,
+    sample_weight: ArrayLike | None,
 ) -> Cells:
     cells = check_inputs(
         y_true, y_prob, classes=classes, pos_label=pos_label, sample_weight=sample_weight
@@ -321,33 +336,36 @@ def _check_one_shot(
 
 
 def _mean_loss(
-    loss: Any,
-    y_true: Any,
-    y_prob: Any,
-    classes: Any,
-    pos_label: Any,
-    sample_weight: Any,
+    loss: Callable[..., tuple[float, Floats2d]],
+    y_true: Targets,
+    y_prob: ArrayLike,
+    classes: Labels | None,
+    pos_label: Label,
+    sample_weight: ArrayLike | None,
     normalize: bool,
-    **settings: Any,
+    reduction: functional.Reduction,
+    **settings: float,
 ) -> float:
     cells = _check_one_shot(y_true, y_prob, classes, pos_label, sample_weight)
     if cells.probs.ndim == 1:
         cells = cells.select([cells.columns[1]])
     # With "batch" all rows belong to one ratio, which cannot be summed over blocks.
-    blocks = [cells.whole()] if settings["reduction"] == "batch" else cells.blocks()
+    blocks = [cells.whole()] if reduction == "batch" else cells.blocks()
     total, n_rows = 0.0, 0.0
     for targets, probs, weights in blocks:
-        total += loss(probs, targets, weights=weights, exclusive=False, **settings)[0]
+        total += loss(
+            probs, targets, weights=weights, exclusive=False, reduction=reduction, **settings
+        )[0]
         n_rows += weights.sum()
     return float(total / n_rows if normalize else total)
 
 
-def _check_at_least_0(**settings: Any) -> None:
+def _check_at_least_0(**settings: float) -> None:
     for name, value in settings.items():
         check_scalar(value, name, Real, min_val=0)
 
 
-def _check_reduction(reduction: Any) -> Any:
+def _check_reduction(reduction: functional.Reduction) -> functional.Reduction:
     if reduction not in functional.REDUCTIONS:
         raise ValueError(
             f"reduction must be one of {listed(functional.REDUCTIONS)}, got {reduction!r}"

@@ -1,17 +1,19 @@
 """Scorers: what scikit-learn's searches and curves take as `scoring=`."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy
 import sklearn.metrics
+from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from .._types import Floats
 from .._validation import listed, nearest
-from ._inputs import class_labels, is_multilabel
+from ._counts import ZeroDivision
+from ._inputs import Label, Labels, Rows, Targets, class_labels, is_multilabel
 from .functions import soft_fbeta_score
 
 
@@ -55,9 +57,9 @@ class SoftF1Scorer(BaseEstimator):
         *,
         average: str | None = "binary",
         beta: float = 1.0,
-        labels: Any = None,
-        pos_label: Any = None,
-        zero_division: Any = "warn",
+        labels: Labels | None = None,
+        pos_label: Label = None,
+        zero_division: ZeroDivision = "warn",
     ) -> None:
         self.average = average
         self.beta = beta
@@ -65,11 +67,19 @@ class SoftF1Scorer(BaseEstimator):
         self.pos_label = pos_label
         self.zero_division = zero_division
 
-    def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:
+    def __call__(
+        self,
+        estimator: BaseEstimator,
+        X: Rows,
+        y_true: Targets,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Do what `score` does."""
         return self.score(estimator, X, y_true, sample_weight)
 
-    def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(
+        self, estimator: BaseEstimator, X: Rows, y: Targets, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Score `estimator` on `X`.
 
         estimator: a fitted classifier, or a pipeline or search that ends in one.
@@ -94,10 +104,11 @@ class SoftF1Scorer(BaseEstimator):
             classes, probs = _with_other_class(classes, probs)
         pos_label = self.pos_label
         if pos_label is None:
-            pos_label = classes[1] if not unseen else max(classes)
+            # Labels of one problem are of one type, which can be sorted.
+            pos_label = max(classes) if unseen else classes[1]  # type: ignore[type-var]
         return self._score(y, probs, sample_weight, classes=classes, pos_label=pos_label)
 
-    def _check_labels(self, classes: list[Any]) -> None:
+    def _check_labels(self, classes: list[Label]) -> None:
         asked = list(self.labels) if self.labels is not None else []
         if self.average == "binary":
             asked = [] if self.pos_label is None else [self.pos_label]
@@ -111,43 +122,49 @@ class SoftF1Scorer(BaseEstimator):
 
     def _score(
         self,
-        y_true: Any,
-        probs: Any,
-        sample_weight: Any,
+        y_true: Targets,
+        probs: Floats,
+        sample_weight: ArrayLike | None,
         *,
-        classes: Any = None,
-        pos_label: Any = 1,
+        classes: Labels | None = None,
+        pos_label: Label = 1,
     ) -> float:
         if self.average is None:
             raise ValueError("average=None gives a score for each label, a scorer must give one")
-        return soft_fbeta_score(
-            y_true,
-            probs,
-            beta=self.beta,
-            labels=self.labels if self.average != "binary" else None,
-            pos_label=pos_label if self.average == "binary" else 1,
-            average=self.average,
-            sample_weight=sample_weight,
-            zero_division=self.zero_division,
-            classes=classes,
+        return float(
+            soft_fbeta_score(
+                y_true,
+                probs,
+                beta=self.beta,
+                labels=self.labels if self.average != "binary" else None,
+                pos_label=pos_label if self.average == "binary" else 1,
+                average=self.average,
+                sample_weight=sample_weight,
+                zero_division=self.zero_division,
+                classes=classes,
+            )
         )
 
     def _accept_sample_weight(self) -> bool:
         return True
 
     @property
-    def _kwargs(self) -> dict[str, Any]:
+    def _kwargs(self) -> dict[str, Label]:
         return {} if self.pos_label is None else {"pos_label": self.pos_label}
 
     def _score_func(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None, **settings: Any
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **settings: Label,
     ) -> float:
         """Score decisions: labels in the place of probabilities."""
         y_true, y_pred = numpy.asarray(y_true), numpy.asarray(y_pred)
-        classes = class_labels(numpy.concatenate([numpy.unique(y_true), numpy.unique(y_pred)]))
-        probs = (y_pred[:, None] == classes).astype(numpy.float64)
+        found = class_labels(numpy.concatenate([numpy.unique(y_true), numpy.unique(y_pred)]))
+        classes, probs = list(found), (y_pred[:, None] == found).astype(numpy.float64)
         if len(classes) == 1:
-            classes, probs = _with_other_class(classes.tolist(), probs)
+            classes, probs = _with_other_class(found.tolist(), probs)
         pos_label = settings.get("pos_label", self.pos_label)
         return self._score(
             y_true,
@@ -157,6 +174,9 @@ class SoftF1Scorer(BaseEstimator):
             pos_label=classes[-1] if pos_label is None else pos_label,
         )
 
+
+# Of an estimator, rows and targets: a score, larger is better.
+Scorer = Callable[[BaseEstimator, Rows, Targets], float]
 
 _SCORERS = {
     "soft_f1": SoftF1Scorer(),
@@ -176,7 +196,7 @@ def get_scorer_names() -> list[str]:
     return sorted(_SCORERS)
 
 
-def get_scorer(scoring: Any) -> Any:
+def get_scorer(scoring: str | Scorer) -> Scorer:
     """A new scorer by its name, ours or scikit-learn's; a callable is returned as it is.
 
     RAISES: ValueError for an unknown name.
@@ -198,7 +218,7 @@ def get_scorer(scoring: Any) -> Any:
     return sklearn.metrics.get_scorer(scoring)
 
 
-def get_scorers(names: Iterable[str]) -> dict[str, Any]:
+def get_scorers(names: Iterable[str]) -> dict[str, Scorer]:
     """The scorers of several names, for `scoring=` of several metrics.
 
     scikit-learn looks the strings of a list up among its own names only, but takes a dict of
@@ -210,7 +230,7 @@ def get_scorers(names: Iterable[str]) -> dict[str, Any]:
     return {name: get_scorer(name) for name in names}
 
 
-def probabilities_of(estimator: Any, X: Any, *, multilabel: bool) -> Any:
+def probabilities_of(estimator: BaseEstimator, X: Rows, *, multilabel: bool) -> Floats:
     """`(n, c)` probabilities of classes or labels."""
     if is_regressor(estimator):
         raise ValueError(f"{type(estimator).__name__} is a regressor, it has no probabilities")
@@ -230,13 +250,13 @@ def probabilities_of(estimator: Any, X: Any, *, multilabel: bool) -> Any:
     return softmax(margins, axis=1)
 
 
-def _two_columns(probs: Any, multilabel: bool) -> Any:
+def _two_columns(probs: Floats, multilabel: bool) -> Floats:
     if probs.ndim == 1 and not multilabel:
         return numpy.stack([1 - probs, probs], axis=1)
     return probs
 
 
-def _stack_outputs(estimator: Any, outputs: list[Any]) -> Any:
+def _stack_outputs(estimator: BaseEstimator, outputs: list[Floats]) -> Floats:
     """One column for each label, from one `(n, 2)` array for each (forests, MultiOutput)."""
     columns = []
     for output, classes in zip(outputs, estimator.classes_, strict=True):
@@ -245,7 +265,7 @@ def _stack_outputs(estimator: Any, outputs: list[Any]) -> Any:
     return numpy.stack(columns, axis=1)
 
 
-def _classes(estimator: Any, probs: Any) -> list[Any]:
+def _classes(estimator: BaseEstimator, probs: Floats) -> list[Label]:
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         raise AttributeError(
@@ -261,7 +281,7 @@ def _classes(estimator: Any, probs: Any) -> list[Any]:
     return classes
 
 
-def _with_other_class(classes: list[Any], probs: Any) -> tuple[list[Any], Any]:
+def _with_other_class(classes: list[Label], probs: Floats) -> tuple[list[Label], Floats]:
     """Complete 0 or 1 to both; any other single class is the positive one."""
     if classes[0] == 1:
         return [0, 1], numpy.hstack([1 - probs, probs])
