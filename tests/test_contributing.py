@@ -22,9 +22,9 @@ from spacy_dice.components.table import fixed
 from spacy_dice.components.tallies import Tags
 from spacy_dice.diagnose import diagnose, to_text
 from spacy_dice.diagnose.advice import recommend
+from spacy_dice.experiments.folder import read_records
 from spacy_dice.experiments.matrix import read_matrix
 from spacy_dice.experiments.report import write_report
-from spacy_dice.experiments.results import read_records
 from spacy_dice.experiments.runner import compare
 from spacy_dice.items import tag, token_items
 from spacy_dice.losses import RegisteredLoss

@@ -12,8 +12,8 @@ from functools import partial
 from .categories import read_labelled, read_multilabel, read_pairs
 from .columns import read_entities, read_tags
 from .conllu import read_treebank
-from .dataset import Dataset, File
-from .records import read_layers, read_prodigy
+from .jsonl import read_layers, read_prodigy
+from .source import File, Source
 from .splits import Sample, Shares
 
 GITHUB = "https://raw.githubusercontent.com/"
@@ -52,7 +52,7 @@ pride realization relief remorse sadness surprise neutral
 
 # Entities that spancat learns as well.
 ENTITIES = (
-    Dataset(
+    Source(
         name="wnut17",
         title="WNUT 2017 emerging and rare entities",
         lang="en",
@@ -67,7 +67,7 @@ ENTITIES = (
         reader=read_entities,
         extra=False,
     ),
-    Dataset(
+    Source(
         name="weibo_ner",
         title="Weibo NER, 2nd release",
         lang="zh",
@@ -81,7 +81,7 @@ ENTITIES = (
         },
         reader=partial(read_entities, strip_position=True),
     ),
-    Dataset(
+    Source(
         name="ncbi_disease",
         title="NCBI disease NER",
         lang="en",
@@ -95,7 +95,7 @@ ENTITIES = (
         },
         reader=read_entities,
     ),
-    Dataset(
+    Source(
         name="fashion_brands",
         title="Explosion's fashion brand NER on Reddit comments",
         lang="en",
@@ -114,7 +114,7 @@ ENTITIES = (
 
 ROWS = (
     *ENTITIES,
-    Dataset(
+    Source(
         name="linnaeus",
         title="LINNAEUS species NER",
         lang="en",
@@ -128,7 +128,7 @@ ROWS = (
         },
         reader=read_entities,
     ),
-    Dataset(
+    Source(
         name="crossner_ai",
         title="CrossNER, artificial intelligence",
         lang="en",
@@ -143,7 +143,7 @@ ROWS = (
         reader=read_entities,
         folder="crossner",
     ),
-    Dataset(
+    Source(
         name="crossner_politics",
         title="CrossNER, politics",
         lang="en",
@@ -158,7 +158,7 @@ ROWS = (
         reader=read_entities,
         folder="crossner",
     ),
-    Dataset(
+    Source(
         name="drugs",
         title="Explosion's drug NER on Reddit comments",
         lang="en",
@@ -185,7 +185,7 @@ ROWS = (
         for row in ENTITIES
     ),
     # Two layers: skills and knowledge may overlap.
-    Dataset(
+    Source(
         name="skillspan",
         title="SkillSpan, skills and knowledge in job postings",
         lang="en",
@@ -205,7 +205,7 @@ ROWS = (
     ),
     # The 2013 version of the corpus, with typos in the tags repaired. There is no official split;
     # papers use 70/15/15 of their own, so scores on this split compare with each other only.
-    Dataset(
+    Source(
         name="ritter_pos",
         title="Ritter et al. 2011 Twitter POS, tags repaired in 2013",
         lang="en",
@@ -217,7 +217,7 @@ ROWS = (
         cuts={"all": Shares(train=70, dev=15, test=15)},
         extra=False,
     ),
-    Dataset(
+    Source(
         name="ark_twpos",
         title="CMU ARK Twitter POS 0.3",
         lang="en",
@@ -233,7 +233,7 @@ ROWS = (
         },
         reader=partial(read_tags, renamed={"!": "INTJ"}),
     ),
-    Dataset(
+    Source(
         name="ud_english_partut",
         title="UD English-ParTUT",
         lang="en",
@@ -248,7 +248,7 @@ ROWS = (
         },
         reader=read_treebank,
     ),
-    Dataset(
+    Source(
         name="ud_chinese_1.4",
         title="UD Chinese, release 1.4",
         lang="zh",
@@ -263,7 +263,7 @@ ROWS = (
         },
         reader=partial(read_treebank, has_spaces=False),
     ),
-    Dataset(
+    Source(
         name="sms_spam",
         title="SMS Spam Collection v.1",
         lang="en",
@@ -276,7 +276,7 @@ ROWS = (
         reader=partial(read_labelled, labels={"ham": "ham", "spam": "spam"}, separator="\t"),
         cuts={"all": Shares(train=70, dev=15, test=15)},
     ),
-    Dataset(
+    Source(
         name="em_walmart_amazon",
         title="Entity matching Walmart-Amazon",
         lang="en",
@@ -298,7 +298,7 @@ ROWS = (
             label="label",
         ),
     ),
-    Dataset(
+    Source(
         name="trec_questions",
         title="TREC question classes, coarse",
         lang="en",
@@ -312,7 +312,7 @@ ROWS = (
         reader=partial(read_labelled, labels=TREC_COARSE, encoding="latin-1"),
         cuts={"train": DEV_FROM_TRAIN},
     ),
-    Dataset(
+    Source(
         name="trec_questions_fine",
         title="TREC question classes, fine",
         lang="en",
@@ -328,7 +328,7 @@ ROWS = (
         folder="trec_questions",
     ),
     # Sentences only, where GLUE's SST-2 trains on 67,000 phrases: scores do not compare.
-    Dataset(
+    Source(
         name="sst2",
         title="Stanford Sentiment Treebank, sentences, 2 classes",
         lang="en",
@@ -342,7 +342,7 @@ ROWS = (
         },
         reader=partial(read_labelled, labels={"0": "negative", "1": "positive"}),
     ),
-    Dataset(
+    Source(
         name="sst5",
         title="Stanford Sentiment Treebank, sentences, 5 classes",
         lang="en",
@@ -366,7 +366,7 @@ ROWS = (
         ),
     ),
     # A part of the 43,410 comments of train, so that a run takes minutes on a CPU.
-    Dataset(
+    Source(
         name="go_emotions",
         title="GoEmotions, emotions of Reddit comments",
         lang="en",
@@ -384,4 +384,4 @@ ROWS = (
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = {row.name: row for row in ROWS}
+DATASETS: Mapping[str, Source] = {row.name: row for row in ROWS}

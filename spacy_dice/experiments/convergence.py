@@ -1,4 +1,4 @@
-"""How soon a loss gets where the baseline ends: steps and seconds, read from the dev curves.
+"""How soon a row gets where the baseline ends: steps and seconds, read from the dev curves.
 
 What counts at a step is the best checkpoint so far, because that is what training keeps.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from .records import Series, Table
+from .results import Runs, Table
 
 Floats = NDArray[numpy.float64]
 
@@ -50,9 +50,9 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """When a seed of a loss reaches the final score of the same seed of the baseline.
+    """When a seed of a row reaches the final score of the same seed of the baseline.
 
-    steps, seconds: of the loss; infinite if it does not get there. of_baseline: its steps.
+    steps, seconds: of the row; infinite if it does not get there. of_baseline: its steps.
     """
 
     steps: float
@@ -78,19 +78,19 @@ def curve_of(run: Mapping[str, Any]) -> Curve | None:
     )
 
 
-def curves_of(series: Series) -> dict[int, Curve]:
-    """The curves of a loss by seed."""
-    found = {seed: curve_of(run) for seed, run in series.runs.items()}
+def curves_of(runs: Runs) -> dict[int, Curve]:
+    """The curves of a row by seed."""
+    found = {seed: curve_of(run) for seed, run in runs.by_seed.items()}
     return {seed: curve for seed, curve in found.items() if curve is not None}
 
 
-def arrivals(table: Table, loss: str) -> dict[int, Arrival]:
-    """When each seed of a loss reaches the baseline's final score, for the seeds that both have."""
+def arrivals(table: Table, row: str) -> dict[int, Arrival]:
+    """When each seed of a row reaches the baseline's final score, for the seeds that both have."""
     if not table.has_baseline:
         return {}
-    baseline = curves_of(table.series[table.baseline])
+    baseline = curves_of(table.rows[table.baseline])
     found = {}
-    for seed, curve in curves_of(table.series[loss]).items():
+    for seed, curve in curves_of(table.rows[row]).items():
         if seed in baseline:
             other = baseline[seed]
             there = curve.first(other.final)
@@ -108,16 +108,16 @@ def _seconds(curve: Curve, place: int | None) -> float | None:
     return None if curve.seconds is None else float(curve.seconds[place])
 
 
-def band(series: Series) -> tuple[Floats, Floats]:
+def band(runs: Runs) -> tuple[Floats, Floats]:
     """The best score so far at each step that a seed was evaluated at.
 
     RETURNS: steps `(n,)` and scores `(seeds, n)`. A training that has ended stays where it ended.
     """
-    curves = list(curves_of(series).values())
+    curves = list(curves_of(runs).values())
     steps = numpy.unique(numpy.concatenate([curve.steps for curve in curves]))
-    rows = []
+    found = []
     for curve in curves:
         # The last evaluation that is not after a step; all trainings are evaluated at step 0.
         last = numpy.searchsorted(curve.steps, steps, side="right") - 1
-        rows.append(curve.best[numpy.maximum(last, 0)])
-    return steps, numpy.stack(rows)
+        found.append(curve.best[numpy.maximum(last, 0)])
+    return steps, numpy.stack(found)

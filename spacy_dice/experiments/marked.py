@@ -27,12 +27,12 @@ _MARKED = re.compile(
 
 def marked_tables(analysis: Analysis) -> dict[str, str]:
     """The tables as Markdown, by the names that markers have."""
-    name = analysis.records.name
+    name = analysis.results.name
     sheets: dict[str, Sheet | None] = {name: analysis.overview()}
-    for table in analysis.records.tables.values():
+    for table in analysis.results.tables.values():
         sheets[f"{name}/{table.dataset}"] = analysis.scores(table)
         sheets[f"{name}/{table.dataset}/steps"] = speed(table)
-    sheets |= {f"{name}/all": analysis.across(), f"{name}/steps": speeds(analysis.records)}
+    sheets |= {f"{name}/all": analysis.across(), f"{name}/steps": speeds(analysis.results)}
     return {key: sheet.to_markdown() for key, sheet in sheets.items() if sheet is not None}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from .records import Records
+from .results import Results
 from .sections import Section
 
 TEMPLATE = """<!doctype html>
@@ -15,7 +15,7 @@ TEMPLATE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ records.name }}</title>
+<title>{{ results.name }}</title>
 <style>
 :root { color-scheme: light dark; --line: #e2e2e2; --soft: #5a5a5a; --text: #222;
   --page: #fff; --hover: #f6f6f6; --bad: #b00020; }
@@ -48,14 +48,14 @@ figure { margin: 0; } figure svg { max-width: 100%; height: auto; background: #f
 </head>
 <body>
 <main>
-<h1>{{ records.name }}</h1>
-<p class="note">{{ plural(runs, "run") }}, {{ plural(records.tables | length, "data set") }};
-baseline {{ records.baseline }}; {{ versions }}</p>
+<h1>{{ results.name }}</h1>
+<p class="note">{{ plural(runs, "run") }}, {{ plural(results.tables | length, "data set") }};
+baseline {{ results.baseline }}; {{ versions }}</p>
 <nav aria-label="Sections">
 {% for section in sections %}<a href="#s{{ loop.index }}">{{ section.title }}</a>{% endfor %}
 </nav>
-{% if records.failed %}
-<p class="failed">{{ plural(records.failed | length, "run") }} failed, see the end.</p>
+{% if results.failed %}
+<p class="failed">{{ plural(results.failed | length, "run") }} failed, see the end.</p>
 {% endif %}
 {% for section in sections %}
 {% set opened = loop.first or sections | length <= 3 %}
@@ -77,8 +77,8 @@ baseline {{ records.baseline }}; {{ versions }}</p>
 {% endfor %}</div>{% endif %}
 </details>
 {% endfor %}
-{% if records.failed %}<h2>Failed runs</h2>
-<ul>{% for run, error in records.failed.items() %}<li>{{ run }}: {{ error }}</li>{% endfor %}</ul>
+{% if results.failed %}<h2>Failed runs</h2>
+<ul>{% for run, error in results.failed.items() %}<li>{{ run }}: {{ error }}</li>{% endfor %}</ul>
 {% endif %}
 </main>
 </body>
@@ -86,18 +86,18 @@ baseline {{ records.baseline }}; {{ versions }}</p>
 """
 
 
-def to_html(records: Records, sections: Sequence[Section], svgs: Mapping[str, str]) -> str:
+def to_html(results: Results, sections: Sequence[Section], svgs: Mapping[str, str]) -> str:
     """The page, with the figures inside it."""
     every: list[Mapping[str, Any]] = [
         run
-        for table in records.tables.values()
-        for series in table.series.values()
-        for run in series.runs.values()
+        for table in results.tables.values()
+        for runs in table.rows.values()
+        for run in runs.by_seed.values()
     ]
     versions = {f"{k} {v}" for run in every for k, v in run.get("versions", {}).items()}
     environment = jinja2.Environment(autoescape=True)
     return environment.from_string(TEMPLATE).render(
-        records=records,
+        results=results,
         sections=sections,
         runs=len(every),
         plural=plural,

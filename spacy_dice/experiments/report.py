@@ -8,13 +8,13 @@ from .._files import write_text
 from .markdown import escape, table
 from .marked import marked_tables, update_files
 from .page import to_html
-from .records import Records, read_folder
+from .results import Results, read_folder
 from .sections import Section, sections_of
 from .tables import Analysis
 
 
 def write_report(
-    results: Path,
+    folder: Path,
     output: Path | None = None,
     *,
     baseline: str | None = None,
@@ -23,48 +23,48 @@ def write_report(
 ) -> str:
     """Write `report.md`, `index.html` and the figures; returns the overview as Markdown.
 
-    results: a folder of `spacy dice compare`.
+    folder: the results of `spacy dice compare`.
     output: where to; without it, `report/` in the folder of the results.
-    baseline: the loss that the others are compared with; without it, that of the matrix.
+    baseline: the row that the others are compared with; without it, that of the matrix.
     plots: without them, nothing but spaCy's own requirements and statsmodels is needed.
     readmes: other Markdown files, whose marked tables are brought up to date (see `marked`).
     RAISES: FileNotFoundError, ValueError, ModuleNotFoundError.
     """
-    records = read_folder(results, baseline)
-    output = output or results / "report"
-    analysis = Analysis(records)
+    results = read_folder(folder, baseline)
+    output = output or folder / "report"
+    analysis = Analysis(results)
     if readmes := list(readmes):
         update_files(readmes, marked_tables(analysis))
     output.mkdir(parents=True, exist_ok=True)
     figures = {}
-    if plots and records.tables:
+    if plots and results.tables:
         try:
-            from .plots import draw_all
+            from .figures import draw_all
         except ModuleNotFoundError as error:
             message = f"plots need `pip install 'spacy-dice[report]'` ({error}); or --no-plots"
             raise ModuleNotFoundError(message) from error
-        figures = draw_all(records, output)
+        figures = draw_all(results, output)
     sections = sections_of(analysis, figures)
     svgs = {
         figure.stem: (output / f"{figure.stem}.svg").read_text(encoding="utf8")
         for section in sections
         for figure in section.figures
     }
-    write_text(output / "report.md", to_markdown(records, sections))
-    write_text(output / "index.html", to_html(records, sections, svgs))
-    return analysis.overview().to_markdown() if records.tables else ""
+    write_text(output / "report.md", to_markdown(results, sections))
+    write_text(output / "index.html", to_html(results, sections, svgs))
+    return analysis.overview().to_markdown() if results.tables else ""
 
 
-def to_markdown(records: Records, sections: Sequence[Section]) -> str:
+def to_markdown(results: Results, sections: Sequence[Section]) -> str:
     """The report as Markdown; figures are files beside it."""
-    parts = [f"# {escape(records.name)}\n"]
+    parts = [f"# {escape(results.name)}\n"]
     for section in sections:
         parts.append(f"## {escape(section.title)}\n")
         parts += [f"### {escape(sheet.title)}\n\n{sheet.to_markdown()}" for sheet in section.sheets]
         parts += [
             f"![{escape(figure.caption)}]({quote(figure.stem)}.svg)\n" for figure in section.figures
         ]
-    if records.failed:
+    if results.failed:
         parts.append("## Failed runs\n")
-        parts.append(table(["run", "error"], records.failed.items()))
+        parts.append(table(["run", "error"], results.failed.items()))
     return "\n".join(parts)

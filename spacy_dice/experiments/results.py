@@ -1,174 +1,173 @@
-"""The folder of a matrix: one JSON file for each run, written whole or not at all.
+"""The recorded runs of a matrix, gathered by data set and row."""
 
-OUTPUT/matrix.json                     what the folder belongs to
-OUTPUT/<data set>/<loss>/<seed>.json   a run
-"""
-
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._files import clear_unfinished, write_json
-from .._locks import locked
-from .._validation import refuse
-from .definition import Run
-from .matrix import Matrix
+import numpy
+from numpy.typing import NDArray
 
-INDEX = "matrix.json"
-LOCK = ".lock"
-Record = dict[str, Any]
+from .._validation import check_choice, refuse
+from ..items import DocumentCounts
+from .folder import INDEX, read_index, read_records
+from .packing import unpack
 
 
-@contextmanager
-def own_folder(output: Path) -> Iterator[None]:
-    """Make a folder, and write to it alone while the block runs.
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """The runs of a row of the matrix on a data set, by seed."""
 
-    RAISES: FileExistsError, ValueError if another process writes to it.
+    by_seed: Mapping[int, Mapping[str, Any]]
+
+    def scores(self, key: str, part: str | None = None) -> dict[int, float]:
+        """A score of each seed, where it is recorded; of the test set if there is one."""
+        found = {seed: run[part or part_of(run)].get(key) for seed, run in self.by_seed.items()}
+        return {seed: float(value) for seed, value in found.items() if value is not None}
+
+    def counts(self, types: list[str]) -> dict[int, NDArray[Any]]:
+        """The counts `(n_docs, n_types, 3)` of each seed, its columns being `types`."""
+        arrays = {}
+        for seed, run in self.by_seed.items():
+            counts = run.get(f"{part_of(run)}_counts")
+            if counts is not None:
+                own: DocumentCounts = unpack(counts)
+                array = numpy.zeros((len(own.array), len(types), 3), dtype="int64")
+                for i, label in enumerate(own.types):
+                    array[:, types.index(label)] = own.array[:, i]
+                arrays[seed] = array
+        return arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """All runs on one data set.
+
+    part: what is reported, `test`, or `dev` where no test set was looked at.
+    scores: the keys of the scores to show, the main one first.
+    trained: how long, in words; empty if that is not recorded.
+    types: the labels, those that are most frequent in the training data first.
+    train_counts: how often each is gold there.
+    rows: the runs of each row, by its name.
     """
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"{output}: is not a folder")
-    output.mkdir(parents=True, exist_ok=True)
-    with locked(output / LOCK) as ours:
-        if not ours:
-            refuse(
-                str(output),
-                "another `spacy dice compare` writes to it; wait until it has ended, or take "
-                "another output folder",
-            )
-        yield
+
+    dataset: str
+    part: str
+    baseline: str
+    scores: list[str]
+    trained: str
+    types: list[str]
+    train_counts: Mapping[str, int]
+    rows: Mapping[str, Runs]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there are runs of the baseline."""
+        return self.baseline in self.rows
+
+    def rare_types(self) -> list[str]:
+        """The half of the types with fewer training examples."""
+        known = [label for label in self.types if self.train_counts.get(label)]
+        return known[(len(known) + 1) // 2 :]
 
 
-def open_folder(output: Path, matrix: Matrix) -> None:
-    """Begin the folder of a matrix, or refuse one that belongs to something else.
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All that a folder of results holds, in the order of the matrix."""
 
-    Rows, data sets and seeds may have been added to the matrix; the index keeps those that are
-    there no longer.
-    RAISES: ValueError.
+    name: str
+    baseline: str
+    tables: Mapping[str, Table]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> str:
+        """How long, in words, over all data sets."""
+        return how_long(
+            run
+            for table in self.tables.values()
+            for runs in table.rows.values()
+            for run in runs.by_seed.values()
+        )
+
+    @property
+    def part(self) -> str:
+        """What is reported, `test` or `dev`, or `test or dev` if that differs."""
+        return " or ".join(sorted({t.part for t in self.tables.values()}, reverse=True))
+
+
+def part_of(run: Mapping[str, Any]) -> str:
+    """The part of the data whose scores count: `test`, or `dev` where there is none."""
+    return "test" if "test" in run else "dev"
+
+
+def how_long(runs: Iterable[Mapping[str, Any]]) -> str:
+    """How long runs were trained, in words.
+
+    >>> how_long([{"definition": {"steps": 600}}, {"definition": {"steps": 1200}}])
+    'after 600 to 1,200 steps'
+    >>> how_long([{"definition": {"patience": 800, "max_steps": 5000}}])
+    'trained until dev stops rising'
     """
-    index = output / INDEX
-    old: Record = {}
-    if index.is_file():
-        old = read_index(index)
-        if old["name"] != matrix.name:
-            refuse(
-                str(output),
-                f"holds the results of the matrix {old['name']!r}, not of {matrix.name!r}; "
-                "take another output folder",
-            )
-    elif any(path.name != LOCK for path in output.iterdir()):
-        refuse(str(output), f"is not empty and has no {INDEX}; take another output folder")
-    clear_unfinished(output)
-    content = {
-        "name": matrix.name,
-        "baseline": matrix.baseline,
-        "datasets": list(dict.fromkeys([*matrix.datasets, *old.get("datasets", [])])),
-        "losses": list(dict.fromkeys([*matrix.rows, *old.get("losses", [])])),
+    definitions = [run.get("definition", {}) for run in runs]
+    steps = {definition["steps"] for definition in definitions if definition.get("steps")}
+    parts = []
+    if steps:
+        ends = sorted({min(steps), max(steps)})
+        parts.append(f"after {' to '.join(f'{n:,}' for n in ends)} steps")
+    if any("patience" in definition for definition in definitions):
+        parts.append("trained until dev stops rising")
+    return " or ".join(parts)
+
+
+def read_folder(folder: Path, baseline: str | None = None) -> Results:
+    """Read a folder of results.
+
+    baseline: the row that the others are compared with; without it, that of the matrix.
+    RAISES: FileNotFoundError, ValueError.
+    """
+    index = folder / INDEX
+    if not index.is_file():
+        raise FileNotFoundError(f"{folder}: has no {INDEX}: no results of `spacy dice compare`")
+    matrix = read_index(index)
+    failed: dict[str, str] = {}
+    runs: dict[str, dict[str, dict[int, Any]]] = {name: {} for name in matrix["datasets"]}
+    for record in read_records(folder):
+        dataset, row, seed = record["dataset"], record["loss"], record["seed"]
+        if "error" in record:
+            failed[f"{dataset} / {row} / seed {seed}"] = record["error"]
+        else:
+            runs.setdefault(dataset, {}).setdefault(row, {})[seed] = record
+    names = list(dict.fromkeys(row for by_row in runs.values() for row in by_row))
+    baseline = matrix["baseline"] if baseline is None else baseline
+    if baseline != matrix["baseline"]:
+        check_choice(str(folder), "baseline", baseline, names)
+    tables = {
+        dataset: _table(dataset, baseline, matrix["losses"], by_row)
+        for dataset, by_row in runs.items()
+        if by_row
     }
-    if content != old:
-        write_json(index, content)
+    if not tables and not failed:
+        refuse(str(folder), "holds no runs yet")
+    return Results(name=matrix["name"], baseline=baseline, tables=tables, failed=failed)
 
 
-def read_index(path: Path) -> Record:
-    """The index of a folder: the names of its matrix, its data sets and its losses.
-
-    RAISES: ValueError if it is something else.
-    """
-    index = _read_json(path, _REMOVE_INDEX)
-    _check(
-        path, index, {"name": str, "baseline": str, "datasets": list, "losses": list}, _REMOVE_INDEX
+def _table(
+    dataset: str, baseline: str, order: list[str], by_row: Mapping[str, dict[int, Any]]
+) -> Table:
+    names = [name for name in order if name in by_row]
+    names += sorted(set(by_row) - set(names))
+    every = [run for row in names for run in by_row[row].values()]
+    train = every[0].get("train_counts", {})
+    part = part_of(every[0])
+    types = {label for run in every for label in run.get(f"{part}_counts", {}).get("types", ())}
+    return Table(
+        dataset=dataset,
+        part=part,
+        baseline=baseline,
+        scores=list(every[0]["scores"]),
+        trained=how_long(every),
+        types=sorted(types, key=lambda label: (-train.get(label, 0), label)),
+        train_counts=train,
+        rows={row: Runs(by_seed=dict(sorted(by_row[row].items()))) for row in names},
     )
-    for key in ("datasets", "losses"):
-        if not all(isinstance(name, str) for name in index[key]):
-            refuse(str(path), f"{key} must be names, got {index[key]!r}; {_REMOVE_INDEX}")
-    return index
-
-
-def read_record(path: Path) -> Record | None:
-    """The record of a run, or None. RAISES: ValueError if the file is something else."""
-    if not path.is_file():
-        return None
-    record = _read_json(path, _REMOVE_RECORD)
-    _check(path, record, {"dataset": str, "loss": str, "seed": int}, _REMOVE_RECORD)
-    if "error" in record:
-        _check(path, record, {"error": str}, _REMOVE_RECORD)
-        record.setdefault("definition", {})
-    else:
-        _check(path, record, {"scores": list, "dev": dict}, _REMOVE_RECORD)
-    _check(path, record, {"definition": dict}, _REMOVE_RECORD)
-    return record
-
-
-_REMOVE_RECORD = "remove it, and `spacy dice compare` trains the run again"
-_REMOVE_INDEX = "remove the folder, or put back the file"
-_KINDS = {str: "a string", int: "an integer", list: "a list", dict: "an object"}
-
-
-def _read_json(path: Path, remedy: str) -> Record:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: is not JSON ({error}); {remedy}") from error
-    if not isinstance(content, dict):
-        refuse(str(path), f"must be an object, got {content!r}; {remedy}")
-    return content
-
-
-def _check(path: Path, content: Record, kinds: Mapping[str, type], remedy: str) -> None:
-    for key, kind in kinds.items():
-        if not isinstance(content.get(key), kind):
-            got = repr(content[key]) if key in content else "nothing"
-            refuse(str(path), f"{key} must be {_KINDS[kind]}, got {got}; {remedy}")
-
-
-def open_runs(output: Path, runs: Iterable[Run], *, replace: bool = False) -> list[Run]:
-    """The runs that have no result yet; those that failed are among them.
-
-    replace: take a result that was made with another definition as none.
-    RAISES: ValueError if there is such a result.
-    """
-    todo = []
-    for run in runs:
-        record = read_record(output / run.path)
-        changes = []
-        if record is not None and "error" not in record:
-            changes = differences(record["definition"], run.definition, run.row.block or {})
-        if changes and not replace:
-            refuse(
-                str(output / run.path),
-                f"was made by another definition of this run; what differs: {', '.join(changes)}. "
-                "Take another output folder or loss name, or have it made again with --replace",
-            )
-        if record is None or changes or "error" in record:
-            todo.append(run)
-    return todo
-
-
-def read_records(output: Path) -> Iterator[dict[str, Any]]:
-    """All records of a folder."""
-    for path in sorted(output.glob("*/*/*.json")):
-        record = read_record(path)
-        if record is not None:
-            yield record
-
-
-def differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], given: Mapping[str, Any]
-) -> list[str]:
-    """What two definitions of a run differ in; nothing if both are of the same run.
-
-    A setting that a loss did not have yet when `old` was recorded, and that is not `given` now, is
-    no difference: new settings change nothing by default. A default that changed is one.
-    """
-    old_loss = old.get("loss") or {}
-    found = [
-        f"{key} ({old.get(key)!r}, now {new.get(key)!r})"
-        for key in dict.fromkeys([*old, *new])
-        if key != "loss" and old.get(key) != new.get(key)
-    ]
-    return found + [
-        f"loss.{key} ({old_loss.get(key)!r}, now {value!r})"
-        for key, value in new["loss"].items()
-        if value != old_loss.get(key) and (key in old_loss or key in given)
-    ]

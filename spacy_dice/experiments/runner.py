@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from .._files import write_json
 from .._validation import check_choice
 from .definition import Run, runs_of
+from .folder import open_folder, open_runs, own_folder
 from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
 from .progress import Progress
-from .results import open_folder, open_runs, own_folder
 from .scratch import scratch_folder
 from .training import Job, failed_records, run_job
 

@@ -46,12 +46,12 @@ def sections_of(
 
     figures: by data set.
     """
-    records = analysis.records
-    if not records.tables:
+    results = analysis.results
+    if not results.tables:
         return []
-    summary = _there(analysis.overview(), analysis.across(), speeds(records))
+    summary = _there(analysis.overview(), analysis.across(), speeds(results))
     sections = [Section(SUMMARY, summary)]
-    for table in records.tables.values():
+    for table in results.tables.values():
         makers = (analysis.scores, speed, analysis.rare, analysis.types, analysis.times)
         sheets = _there(*(make(table) for make in makers))
         sections.append(Section(table.dataset, sheets, (figures or {}).get(table.dataset, ())))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import markdown
-from .records import Records
+from .results import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ def titled(title: str, trained: str) -> str:
     return f"{title}, {trained}" if trained.startswith("trained") else f"{title} {trained}".strip()
 
 
-def titled_by_data_set(title: str, records: Records) -> str:
+def titled_by_data_set(title: str, results: Results) -> str:
     """A title that says so for each data set, where they differ."""
-    tables = records.tables.values()
+    tables = results.tables.values()
     if len({table.trained for table in tables}) == 1:
-        return titled(title, records.trained)
+        return titled(title, results.trained)
     return f"{title} ({', '.join(f'{t.dataset} {t.trained}'.strip() for t in tables)})"

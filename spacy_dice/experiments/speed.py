@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy
 
 from .convergence import Arrival, arrivals, curves_of
-from .records import Records, Table
+from .results import Results, Table
 from .sheet import Sheet, titled, titled_by_data_set
 from .wording import NONE, percent
 
@@ -15,15 +15,15 @@ NEVER = "never"
 
 def speed(table: Table) -> Sheet | None:
     """The steps and minutes that each loss needs to reach the final score of the baseline."""
-    rows = []
-    for loss in table.series:
-        found = list(arrivals(table, loss).values())
+    lines = []
+    for row in table.rows:
+        found = list(arrivals(table, row).values())
         if not found:
             continue
-        curves = curves_of(table.series[loss]).values()
-        rows.append(
+        curves = curves_of(table.rows[row]).values()
+        lines.append(
             [
-                loss,
+                row,
                 percent(float(numpy.mean([curve.final for curve in curves]))),
                 _count(_median(curve.end for curve in curves)),
                 _count(_median(a.steps for a in found)),
@@ -33,7 +33,7 @@ def speed(table: Table) -> Sheet | None:
                 f"{sum(numpy.isfinite(a.steps) for a in found)} of {len(found)}",
             ]
         )
-    if not rows:
+    if not lines:
         return None
     baseline = table.baseline
     return Sheet(
@@ -48,7 +48,7 @@ def speed(table: Table) -> Sheet | None:
             "minutes",
             "seeds that reach it",
         ],
-        rows=rows,
+        rows=lines,
         note=f"{titled('Dev scores in %', table.trained)}; medians over seeds, where a seed "
         f"that does not get there counts as later than all others. Each seed of a loss is held "
         f"against the best dev score of the same seed of {baseline}. Steps are those of "
@@ -57,40 +57,40 @@ def speed(table: Table) -> Sheet | None:
     )
 
 
-def speeds(records: Records) -> Sheet | None:
+def speeds(results: Results) -> Sheet | None:
     """For all data sets the steps to the final score of the baseline, and their share."""
     found_in = {
-        table.dataset: {loss: list(arrivals(table, loss).values()) for loss in table.series}
-        for table in records.tables.values()
+        table.dataset: {row: list(arrivals(table, row).values()) for row in table.rows}
+        for table in results.tables.values()
     }
-    tables = [t for t in records.tables.values() if any(found_in[t.dataset].values())]
-    losses = [
-        loss
-        for loss in dict.fromkeys(loss for table in tables for loss in table.series)
-        if any(found_in[table.dataset].get(loss) for table in tables)
+    tables = [t for t in results.tables.values() if any(found_in[t.dataset].values())]
+    rows = [
+        row
+        for row in dict.fromkeys(row for table in tables for row in table.rows)
+        if any(found_in[table.dataset].get(row) for table in tables)
     ]
-    if not losses:
+    if not rows:
         return None
-    rows = []
-    for loss in losses:
-        row = [loss]
+    lines = []
+    for row in rows:
+        cells = [row]
         for table in tables:
-            found = found_in[table.dataset].get(loss)
+            found = found_in[table.dataset].get(row)
             if not found:
-                row.append(NONE)
+                cells.append(NONE)
                 continue
             steps, share = _count(_median(a.steps for a in found)), _share(found)
             reach = sum(numpy.isfinite(a.steps) for a in found)
             some = f", {reach} of {len(found)} seeds" if reach < len(found) else ""
-            row.append(f"{steps} ({share}){some}" if steps != NEVER else f"{NEVER}{some}")
-        rows.append(row)
-    baseline = records.baseline
+            cells.append(f"{steps} ({share}){some}" if steps != NEVER else f"{NEVER}{some}")
+        lines.append(cells)
+    baseline = results.baseline
     return Sheet(
         title=f"Steps to the final dev score of {baseline}",
         header=["loss", *(table.dataset for table in tables)],
-        rows=rows,
+        rows=lines,
         note=titled_by_data_set(
-            f"The step at which a loss has the best dev score of {baseline}", records
+            f"The step at which a loss has the best dev score of {baseline}", results
         )
         + f"; in brackets its share of the steps of {baseline}. "
         "Medians over seeds, paired; a seed that does not get there counts as later than all "

@@ -1,12 +1,12 @@
-"""How sure the differences between losses are.
+"""How sure the differences between the rows of a matrix are.
 
 Two things make a difference uncertain, and each test sees what it can:
 
 * the seeds: means and differences, paired by seed, have Student's t intervals and tests;
 * the test documents: differences have bootstrap intervals over documents *and* seeds, both drawn
-  anew, with the same documents for both losses.
+  anew, with the same documents for both rows.
 
-p-values are corrected for the number of losses after Holm. A difference is called significant only
+p-values are corrected for the number of rows after Holm. A difference is called significant only
 if the corrected test says so and the bootstrap interval leaves out zero.
 """
 
@@ -20,7 +20,7 @@ from scipy import stats
 
 from ..components import score_of
 from ..counts import micro_f
-from .records import Records, Series, Table
+from .results import Results, Runs, Table
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -39,7 +39,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A loss minus the baseline, over the seeds that both have.
+    """A row minus the baseline, over the seeds that both have.
 
     interval: Student's t, over seeds. p: of the paired t-test; `p_holm`, corrected.
     bootstrap: the interval over documents and seeds. None where it cannot be known.
@@ -75,12 +75,12 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(float(array.mean()), interval, len(array))
 
 
-def paired(loss: Mapping[int, float], baseline: Mapping[int, float]) -> Difference | None:
+def paired(row: Mapping[int, float], baseline: Mapping[int, float]) -> Difference | None:
     """The difference of scores by seed, with Student's paired test; None without a common seed."""
-    seeds = sorted(set(loss) & set(baseline))
+    seeds = sorted(set(row) & set(baseline))
     if not seeds:
         return None
-    a, b = (numpy.asarray([scores[seed] for seed in seeds]) for scores in (loss, baseline))
+    a, b = (numpy.asarray([scores[seed] for seed in seeds]) for scores in (row, baseline))
     found = estimate(a - b)
     p = None
     if found.n > 1:
@@ -97,7 +97,7 @@ def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
 
 
 def bootstrap(
-    loss: Mapping[int, NDArray[Any]],
+    row: Mapping[int, NDArray[Any]],
     baseline: Mapping[int, NDArray[Any]],
     score: Callable[[NDArray[Any]], NDArray[Any]],
     *,
@@ -105,11 +105,11 @@ def bootstrap(
 ) -> Interval:
     """The interval of a difference over documents and seeds.
 
-    loss, baseline: counts `(n_docs, n_types, 3)` by seed. The seeds that both have are taken; of
+    row, baseline: counts `(n_docs, n_types, 3)` by seed. The seeds that both have are taken; of
         a single one, only documents are drawn.
     """
-    seeds = sorted(set(loss) & set(baseline))
-    pairs = [[numpy.asarray(counts[seed]) for seed in seeds] for counts in (loss, baseline)]
+    seeds = sorted(set(row) & set(baseline))
+    pairs = [[numpy.asarray(counts[seed]) for seed in seeds] for counts in (row, baseline)]
     n_docs, n_types, _ = pairs[0][0].shape
     flat = [[a.reshape(n_docs, -1).astype("float64") for a in arrays] for arrays in pairs]
 
@@ -118,7 +118,7 @@ def bootstrap(
     ) -> NDArray[Any]:
         # How often each document was drawn: then the counts of all resamples are one product.
         drawn = numpy.stack(
-            [numpy.bincount(row, minlength=n_docs) for row in numpy.atleast_2d(docs).astype(int)]
+            [numpy.bincount(one, minlength=n_docs) for one in numpy.atleast_2d(docs).astype(int)]
         )
         first, second = (
             numpy.stack(
@@ -163,35 +163,35 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def differences(table: Table, key: str) -> dict[str, Difference]:
-    """Each loss against the baseline of a data set, in one score of the test set."""
+    """Each row against the baseline of a data set, in one score of the test set."""
     if not table.has_baseline:
         return {}
-    baseline = table.series[table.baseline]
+    baseline = table.rows[table.baseline]
     found: dict[str, Difference] = {}
-    for loss, series in table.series.items():
-        difference = paired(series.scores(key), baseline.scores(key))
-        if loss != table.baseline and difference is not None:
-            found[loss] = replace(difference, bootstrap=_bootstrap(table, series, baseline, key))
+    for row, runs in table.rows.items():
+        difference = paired(runs.scores(key), baseline.scores(key))
+        if row != table.baseline and difference is not None:
+            found[row] = replace(difference, bootstrap=_bootstrap(table, runs, baseline, key))
     return _corrected(found)
 
 
-def overall(records: Records) -> dict[str, Difference]:
-    """Each loss against the baseline, in the main scores' mean over all data sets.
+def overall(results: Results) -> dict[str, Difference]:
+    """Each row against the baseline, in the main scores' mean over all data sets.
 
-    Only losses that were run on all data sets that the baseline was run on.
+    Only rows that were run on all data sets that the baseline was run on.
     """
-    tables = [table for table in records.tables.values() if table.has_baseline]
+    tables = [table for table in results.tables.values() if table.has_baseline]
     found: dict[str, Difference] = {}
-    for loss in dict.fromkeys(name for table in tables for name in table.series):
-        if loss == records.baseline or not all(loss in table.series for table in tables):
+    for row in dict.fromkeys(name for table in tables for name in table.rows):
+        if row == results.baseline or not all(row in table.rows for table in tables):
             continue
         means = [
-            _mean_scores([table.series[name].scores(table.scores[0]) for table in tables])
-            for name in (loss, records.baseline)
+            _mean_scores([table.rows[name].scores(table.scores[0]) for table in tables])
+            for name in (row, results.baseline)
         ]
         difference = paired(*means)
         if difference is not None:
-            found[loss] = difference
+            found[row] = difference
     return _corrected(found)
 
 
@@ -206,13 +206,13 @@ def _corrected(found: dict[str, Difference]) -> dict[str, Difference]:
     return {name: replace(d, p_holm=corrected.get(name)) for name, d in found.items()}
 
 
-def _bootstrap(table: Table, series: Series, baseline: Series, key: str) -> Interval | None:
+def _bootstrap(table: Table, runs: Runs, baseline: Runs, key: str) -> Interval | None:
     score = score_of_counts(key)
     if score is None:
         return None
-    arrays = series.counts(table.types), baseline.counts(table.types)
+    arrays = runs.counts(table.types), baseline.counts(table.types)
     seeds = set(arrays[0]) & set(arrays[1])
-    for each, counts in zip((series, baseline), arrays, strict=True):
+    for each, counts in zip((runs, baseline), arrays, strict=True):
         recorded = each.scores(key)
         for seed in seeds:
             # Counts that do not give the score are of something else than the score.
@@ -222,9 +222,9 @@ def _bootstrap(table: Table, series: Series, baseline: Series, key: str) -> Inte
         return None
     if score is micro_f:
         # The same numbers with fewer columns.
-        series_counts, baseline_counts = (
+        counts_of_row, counts_of_baseline = (
             {seed: array.sum(axis=1, keepdims=True) for seed, array in counts.items()}
             for counts in arrays
         )
-        return bootstrap(series_counts, baseline_counts, score)
+        return bootstrap(counts_of_row, counts_of_baseline, score)
     return bootstrap(arrays[0], arrays[1], score)

@@ -6,7 +6,7 @@ import numpy
 
 from ..counts import macro_f, micro_f, precision_recall_f
 from . import wording
-from .records import Records, Series, Table
+from .results import Results, Runs, Table
 from .sheet import Sheet, titled, titled_by_data_set
 from .statistics import Difference, differences, estimate, overall
 from .wording import NONE, name_of_score, percent
@@ -19,44 +19,45 @@ CAUTION = (
 
 
 class Analysis:
-    """Records with all differences that the tables show; each is computed once."""
+    """Results with all differences that the tables show; each is computed once."""
 
-    def __init__(self, records: Records) -> None:
-        self.records = records
+    def __init__(self, results: Results) -> None:
+        self.results = results
         self.by_score: dict[tuple[str, str], dict[str, Difference]] = {
             (table.dataset, key): differences(table, key)
-            for table in records.tables.values()
+            for table in results.tables.values()
             for key in table.scores
         }
-        self.overall = overall(records)
+        self.overall = overall(results)
 
     def overview(self) -> Sheet:
         """The scores of each loss on each data set: the table for a README."""
-        records = self.records
-        columns = [(table, key) for table in records.tables.values() for key in table.scores]
-        losses = dict.fromkeys(loss for table in records.tables.values() for loss in table.series)
-        rows = []
-        for loss in losses:
-            row = [loss]
+        results = self.results
+        columns = [(table, key) for table in results.tables.values() for key in table.scores]
+        rows = dict.fromkeys(row for table in results.tables.values() for row in table.rows)
+        lines = []
+        for row in rows:
+            cells = [row]
             for table, key in columns:
-                found = _scores(table, loss, key)
+                found = _scores(table, row, key)
                 text = wording.mean_with_margin(estimate(found)) if found else NONE
-                delta = self.by_score[table.dataset, key].get(loss)
-                row.append(f"{text} ({wording.difference(delta)})" if delta else text)
-            rows.append(row)
+                delta = self.by_score[table.dataset, key].get(row)
+                cells.append(f"{text} ({wording.difference(delta)})" if delta else text)
+            lines.append(cells)
         return Sheet(
-            title=titled("Overview", records.trained),
+            title=titled("Overview", results.trained),
             header=["loss", *(f"{t.dataset}, {name_of_score(key)}" for t, key in columns)],
-            rows=rows,
+            rows=lines,
             note=self._note(),
         )
 
     def _note(self) -> str:
-        part, baseline = self.records.part, self.records.baseline
-        runs = {len(s.runs) for t in self.records.tables.values() for s in t.series.values()}
-        seeds = f"{min(runs)}" if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
-        scores = titled_by_data_set(f"{part.capitalize()} scores in %", self.records)
-        if runs == {1}:
+        part, baseline = self.results.part, self.results.baseline
+        tables = self.results.tables.values()
+        counts = {len(runs.by_seed) for table in tables for runs in table.rows.values()}
+        seeds = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        scores = titled_by_data_set(f"{part.capitalize()} scores in %", self.results)
+        if counts == {1}:
             return (
                 f"{scores}, one seed; in brackets the difference from {baseline}. One seed says "
                 "little about a difference."
@@ -67,20 +68,20 @@ class Analysis:
             "(paired t-test over seeds, Holm-corrected for the number of losses, p < .05; and zero "
             f"is outside the 95 % bootstrap interval over {part} documents and seeds)."
         )
-        return f"{note} {CAUTION}" if min(runs) < ENOUGH_SEEDS else note
+        return f"{note} {CAUTION}" if min(counts) < ENOUGH_SEEDS else note
 
     def across(self) -> Sheet | None:
         """Each loss in the mean over all data sets; None for a single data set."""
-        tables = [table for table in self.records.tables.values() if table.has_baseline]
+        tables = [table for table in self.results.tables.values() if table.has_baseline]
         if len(tables) < 2 or not self.overall:
             return None
-        rows = []
-        for loss, found in self.overall.items():
-            deltas = [self.by_score[t.dataset, t.scores[0]].get(loss) for t in tables]
+        lines = []
+        for row, found in self.overall.items():
+            deltas = [self.by_score[t.dataset, t.scores[0]].get(row) for t in tables]
             better = sum(d is not None and d.mean > 0 for d in deltas)
-            rows.append(
+            lines.append(
                 [
-                    loss,
+                    row,
                     wording.difference(found),
                     wording.interval(found.interval),
                     wording.p_value(found.p_holm),
@@ -89,9 +90,9 @@ class Analysis:
                     f"{sum(d is not None and d.significant and d.mean < 0 for d in deltas)}",
                 ]
             )
-        baseline = self.records.baseline
+        baseline = self.results.baseline
         return Sheet(
-            title=titled("Over all data sets", self.records.trained),
+            title=titled("Over all data sets", self.results.trained),
             header=[
                 "loss",
                 f"difference from {baseline}",
@@ -101,8 +102,8 @@ class Analysis:
                 "significantly better",
                 "significantly worse",
             ],
-            rows=rows,
-            note=titled_by_data_set("The mean of the main scores of all data sets", self.records)
+            rows=lines,
+            note=titled_by_data_set("The mean of the main scores of all data sets", self.results)
             + ", paired by seed; in points.",
         )
 
@@ -115,26 +116,26 @@ class Analysis:
             name = name_of_score(key)
             header += [f"{name}, {part}" for part in (*before, table.part)]
             header += ["difference", "95 % interval", "p (Holm)"]
-        rows = []
-        for loss, series in table.series.items():
-            row = [loss, str(len(series.runs))]
+        lines = []
+        for row, runs in table.rows.items():
+            cells = [row, str(len(runs.by_seed))]
             for key in table.scores:
-                dev = [list(series.scores(key, part).values()) for part in before]
-                judged = _scores(table, loss, key)
-                delta = self.by_score[table.dataset, key].get(loss)
+                dev = [list(runs.scores(key, part).values()) for part in before]
+                judged = _scores(table, row, key)
+                delta = self.by_score[table.dataset, key].get(row)
                 sure = (delta.bootstrap or delta.interval) if delta else None
-                row += [
+                cells += [
                     *(percent(float(numpy.mean(found))) if found else NONE for found in dev),
                     wording.mean_with_margin(estimate(judged)) if judged else NONE,
                     wording.difference(delta),
                     wording.interval(sure),
                     wording.p_value(delta.p_holm) if delta else NONE,
                 ]
-            rows.append(row)
+            lines.append(cells)
         return Sheet(
             title=titled("Scores", table.trained),
             header=header,
-            rows=rows,
+            rows=lines,
             note=f"{titled('In %', table.trained)}. The difference is from {table.baseline} on the "
             f"{table.part} set, paired by seed; its interval is over {table.part} documents and "
             "seeds (bootstrap), and over seeds alone where a score has no counts. The dev score of "
@@ -147,16 +148,16 @@ class Analysis:
         if not rare:
             return None
         frequent = [i for i in range(len(table.types)) if i not in rare]
-        rows = []
-        for loss, series in table.series.items():
-            totals = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
+        lines = []
+        for row, runs in table.rows.items():
+            totals = [counts.sum(axis=0) for counts in runs.counts(table.types).values()]
             if not totals:
                 continue
             mean = numpy.mean([total.sum(axis=0) for total in totals], axis=0)
             precision, recall, _ = precision_recall_f(mean)
-            rows.append(
+            lines.append(
                 [
-                    loss,
+                    row,
                     percent(precision),
                     percent(recall),
                     _mean([micro_f(total) for total in totals]),
@@ -177,7 +178,7 @@ class Analysis:
                 f"F1, {len(frequent)} frequent types",
                 f"F1, {len(rare)} rare types",
             ],
-            rows=rows,
+            rows=lines,
             note=f"{table.part.capitalize()} set, mean over seeds, in %. Rare is the half of the "
             "types with fewer training examples: "
             f"{', '.join(names[:12])}{' …' if len(names) > 12 else ''}.",
@@ -188,43 +189,43 @@ class Analysis:
         if not table.types:
             return None
         arrays = {
-            loss: [counts.sum(axis=0) for counts in series.counts(table.types).values()]
-            for loss, series in table.series.items()
+            row: [counts.sum(axis=0) for counts in runs.counts(table.types).values()]
+            for row, runs in table.rows.items()
         }
-        rows = []
+        lines = []
         for i, label in enumerate(table.types):
-            row = [label, str(table.train_counts.get(label, 0))]
+            cells = [label, str(table.train_counts.get(label, 0))]
             for totals in arrays.values():
-                row.append(_prf([total[i] for total in totals]) if totals else NONE)
-            rows.append(row)
+                cells.append(_prf([total[i] for total in totals]) if totals else NONE)
+            lines.append(cells)
         return Sheet(
             title="Types",
             header=["type", "in training", *arrays],
-            rows=rows,
+            rows=lines,
             note=f"Precision / recall / F1 on the {table.part} set, mean over seeds, in %.",
         )
 
     def times(self, table: Table) -> Sheet | None:
         """The time of a training step; None where it was not recorded."""
-        rows = []
-        baseline = _step_times(table.series.get(table.baseline))
-        for loss, series in table.series.items():
-            times = _step_times(series)
+        lines = []
+        baseline = _step_times(table.rows.get(table.baseline))
+        for row, runs in table.rows.items():
+            times = _step_times(runs)
             if not times:
                 continue
             ratios = [times[seed][0] / baseline[seed][0] for seed in times if seed in baseline]
-            rows.append(
+            lines.append(
                 [
-                    loss,
+                    row,
                     *(
                         f"{1000 * numpy.mean(column):.1f}"
                         for column in zip(*times.values(), strict=True)
                     ),
                     f"{numpy.mean(ratios):.2f}" if ratios else NONE,
-                    f"{numpy.mean([run['wall_seconds'] for run in series.runs.values()]):.0f}",
+                    f"{numpy.mean([run['wall_seconds'] for run in runs.by_seed.values()]):.0f}",
                 ]
             )
-        if not rows:
+        if not lines:
             return None
         return Sheet(
             title="Time",
@@ -235,23 +236,23 @@ class Analysis:
                 f"processor, relative to {table.baseline}",
                 "run, wall s",
             ],
-            rows=rows,
+            rows=lines,
             note="Of a step the median in a run, without evaluation; means over seeds. The "
             "relation is paired by seed, and so by batches. Wall times depend on what else the "
             "machine did, those of a run on its evaluations too.",
         )
 
 
-def _step_times(series: Series | None) -> dict[int, tuple[float, float]]:
+def _step_times(runs: Runs | None) -> dict[int, tuple[float, float]]:
     """Seconds of the processor and of the clock for a training step, by seed."""
-    runs = series.runs if series is not None else {}
-    recorded = {seed: run.get("step_seconds") for seed, run in runs.items()}
+    by_seed = runs.by_seed if runs is not None else {}
+    recorded = {seed: run.get("step_seconds") for seed, run in by_seed.items()}
     return {seed: (times["cpu"], times["wall"]) for seed, times in recorded.items() if times}
 
 
-def _scores(table: Table, loss: str, key: str) -> list[float]:
-    series: Series | None = table.series.get(loss)
-    return list(series.scores(key).values()) if series else []
+def _scores(table: Table, row: str, key: str) -> list[float]:
+    runs = table.rows.get(row)
+    return list(runs.scores(key).values()) if runs else []
 
 
 def _mean(values: Sequence[object]) -> str:

@@ -30,8 +30,10 @@ from .._files import new_folder
 from ..calibration import calibrate
 from ..components import items_of, with_averages
 from ..items import count_documents, count_gold
-from . import evaluation, logger
+from . import logger
 from .definition import Run, main_scores, parts_of
+from .folder import Record
+from .packing import pack
 
 try:
     import resource
@@ -44,9 +46,6 @@ CURVE_POINTS = 200
 LOG = "log.json"
 _PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
 _TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
-
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +212,7 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
         result[part] = score(nlp, examples, dataset.component)
         if part == parts[-1] and found is not None:
             counts = count_documents(examples, found[1])
-            result[f"{part}_counts"] = evaluation.pack(counts)
+            result[f"{part}_counts"] = pack(counts)
     return result
 
 

@@ -8,17 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._types import Bools, Floats
 from . import functions
-from ._counts import (
-    Counts,
+from ._inputs import Columns, Label, Labels, Targets, check_inputs, class_labels, is_multilabel
+from ._soft_counts import (
     SampleSums,
     Score,
+    SoftCounts,
     ZeroDivision,
     average_samples,
     count,
     scores,
     sum_samples,
 )
-from ._inputs import Columns, Label, Labels, Targets, check_inputs, class_labels, is_multilabel
 
 Fractions = NDArray[numpy.object_]
 
@@ -40,7 +40,7 @@ class _Settings(TypedDict):
 class _Seen(NamedTuple):
     """What all rows so far come to.
 
-    sums: exact, of each of `Counts`, `(4, c)`, or of `SampleSums`, `(2, 3)`.
+    sums: exact, of each of `SoftCounts`, `(4, c)`, or of `SampleSums`, `(2, 3)`.
     present: `(c,)`, which columns count. columns: `(c,)`, their labels.
     """
 
@@ -174,7 +174,7 @@ class SoftF1Accumulator:
         asked = self._settings["labels"] is not None or self._settings["average"] == "binary"
         order = numpy.arange(len(self._seen.columns)) if asked else self._seen.columns
         return scores(
-            functions.present_only(Counts._make((*sums, self._seen.present)), order),
+            functions.present_only(SoftCounts._make((*sums, self._seen.present)), order),
             beta=self._settings["beta"],
             average=self._settings["average"],
             zero_division=zero_division,

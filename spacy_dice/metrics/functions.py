@@ -24,17 +24,17 @@ from thinc.types import Floats2d
 from .. import functional
 from .._types import Floats
 from .._validation import listed
-from ._counts import (
+from ._inputs import Cells, Columns, Label, Labels, Targets, check_inputs
+from ._soft_counts import (
     AVERAGES,
-    Counts,
     Score,
+    SoftCounts,
     ZeroDivision,
     average_samples,
     count,
     scores,
     sum_samples,
 )
-from ._inputs import Cells, Columns, Label, Labels, Targets, check_inputs
 
 
 def soft_precision_recall_fscore_support(
@@ -278,7 +278,7 @@ def check_settings(*, average: str | None, beta: float, zero_division: ZeroDivis
 
 def select(
     cells: Cells, *, average: str | None, labels: Labels | None, pos_label: Label
-) -> tuple[Cells, Counts | None]:
+) -> tuple[Cells, SoftCounts | None]:
     """The columns to score, and their counts (None for `average="samples"`)."""
     check_average(cells.kind, average)
     if average == "binary":
@@ -313,11 +313,11 @@ def check_average(kind: str, average: str | None) -> None:
         )
 
 
-def present_only(counts: Counts, columns: Columns) -> Counts:
+def present_only(counts: SoftCounts, columns: Columns) -> SoftCounts:
     """Leave out what has neither targets nor probability, and sort by label."""
     (kept,) = counts.present.nonzero()
     kept = kept[numpy.argsort(columns[kept], kind="stable")]
-    return Counts._make(field[kept] for field in counts)
+    return SoftCounts._make(field[kept] for field in counts)
 
 
 def _check_one_shot(

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._types import Floats
 from .._validation import listed, nearest
-from ._counts import ZeroDivision
 from ._inputs import Label, Labels, Rows, Targets, class_labels, is_multilabel
+from ._soft_counts import ZeroDivision
 from .functions import soft_fbeta_score
 
 

@@ -5,10 +5,10 @@ from small_matrix import ROOT, SMALL, make_docs
 from spacy.lang.en import English
 from spacy.tokens import DocBin
 
+from spacy_dice.experiments.folder import read_records
 from spacy_dice.experiments.matrix import read_matrix
-from spacy_dice.experiments.records import read_folder
 from spacy_dice.experiments.report import write_report
-from spacy_dice.experiments.results import read_records
+from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.runner import compare
 from spacy_dice.experiments.statistics import differences
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from spacy_dice.experiments.convergence import arrivals, band, curve_of, curves_of
-from spacy_dice.experiments.records import Records, Series, Table
+from spacy_dice.experiments.results import Results, Runs, Table
 from spacy_dice.experiments.speed import NEVER, speed, speeds
 from spacy_dice.experiments.wording import NONE
 
@@ -15,7 +15,7 @@ def make_run(*scores, every=100, seconds=None, **changes):
 
 
 def make_table(dataset="d", **losses):
-    series = {loss: Series(loss=loss, runs=dict(enumerate(runs))) for loss, runs in losses.items()}
+    rows = {row: Runs(by_seed=dict(enumerate(runs))) for row, runs in losses.items()}
     return Table(
         dataset=dataset,
         part="dev",
@@ -24,7 +24,7 @@ def make_table(dataset="d", **losses):
         trained="after 400 steps",
         types=[],
         train_counts={},
-        series=series,
+        rows=rows,
     )
 
 
@@ -68,7 +68,7 @@ def test_best_score_before_anything_was_learned_has_no_share():
 
 def test_band_goes_on_where_a_training_has_ended():
     short, coarse = make_run(0.0, 0.4), make_run(0.1, 0.2, 0.15, every=150)
-    steps, scores = band(Series(loss="A", runs={0: short, 1: coarse}))
+    steps, scores = band(Runs(by_seed={0: short, 1: coarse}))
     assert steps.tolist() == [0, 100, 150, 300]
     assert scores.tolist() == [[0.0, 0.4, 0.4, 0.4], [0.1, 0.1, 0.2, 0.2]]
 
@@ -100,7 +100,7 @@ def test_table_of_all_data_sets():
     second = make_table("e", A=[FAST], B=[SLOW])
     third = make_table("f", B=[SLOW])
     tables = {table.dataset: table for table in (first, second, third)}
-    sheet = speeds(Records(name="m", baseline="A", tables=tables))
+    sheet = speeds(Results(name="m", baseline="A", tables=tables))
     # The third data set has no baseline.
     assert sheet.header == ["loss", "d", "e"]
     assert sheet.rows == [
@@ -108,10 +108,10 @@ def test_table_of_all_data_sets():
         ["B", "100 (0.33)", "never, 0 of 1 seeds"],
         ["C", "100 (0.33), 2 of 3 seeds", NONE],
     ]
-    assert speeds(Records(name="m", baseline="A", tables={"f": third})) is None
+    assert speeds(Results(name="m", baseline="A", tables={"f": third})) is None
 
 
 def test_rows_without_curves_are_left_out():
     table = make_table(A=[SLOW], B=[make_run(0.1, definition={"calibrated": True})])
     assert [row[0] for row in speed(table).rows] == ["A"]
-    assert curves_of(table.series["B"]) == {}
+    assert curves_of(table.rows["B"]) == {}

@@ -6,8 +6,8 @@ import pytest
 from small_matrix import ROOT, matrix_content, write_matrix
 
 from spacy_dice.experiments.definition import runs_of
+from spacy_dice.experiments.folder import differences
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
-from spacy_dice.experiments.results import differences
 
 
 def parse(content):

@@ -9,10 +9,10 @@ import pytest
 
 from spacy_dice._files import write_json
 from spacy_dice.counts import micro_f
-from spacy_dice.experiments.evaluation import pack
 from spacy_dice.experiments.marked import marked_tables, names_in, replace_tables
-from spacy_dice.experiments.records import read_folder
+from spacy_dice.experiments.packing import pack
 from spacy_dice.experiments.report import write_report
+from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.sections import sections_of
 from spacy_dice.experiments.tables import Analysis
 from spacy_dice.items import DocumentCounts
@@ -120,14 +120,14 @@ def test_caution_below_five_seeds(folder):
 
 def test_times_where_they_are_recorded(folder):
     analysis = Analysis(read_folder(folder))
-    assert analysis.times(analysis.records.tables["d"]) is None
+    assert analysis.times(analysis.results.tables["d"]) is None
     for loss, factor in (("A", 1.0), ("B", 2.0)):
         for seed in range(4):
             seconds = {"cpu": (seed + 1) * factor / 10, "wall": 1.0}
             changes = {"step_seconds": seconds, "wall_seconds": 60 * factor}
             write_run(folder, "d", loss, seed, missed=5, **changes)
     analysis = Analysis(read_folder(folder))
-    sheet = analysis.times(analysis.records.tables["d"])
+    sheet = analysis.times(analysis.results.tables["d"])
     assert sheet.rows == [
         ["A", "250.0", "1000.0", "1.00", "60"],
         ["B", "500.0", "1000.0", "2.00", "120"],
@@ -137,7 +137,7 @@ def test_times_where_they_are_recorded(folder):
 
 def test_sections(folder):
     analysis = Analysis(read_folder(folder))
-    table = analysis.records.tables["d"]
+    table = analysis.results.tables["d"]
     assert table.types == ["FRUIT", "*|*", "CITY"]
     assert table.rare_types() == ["CITY"]
     rare = analysis.rare(table)
@@ -231,7 +231,7 @@ def test_another_baseline(folder, tmp_path):
     assert "in brackets the difference from B" in overview
     ours, theirs = (Analysis(read_folder(folder, name)).by_score["d", "ents_f"] for name in "AB")
     assert theirs["A"].mean == pytest.approx(-ours["B"].mean)
-    assert list(read_folder(folder).tables["d"].series) == ["A", "B", "C"]
+    assert list(read_folder(folder).tables["d"].rows) == ["A", "B", "C"]
     with pytest.raises(ValueError, match="baseline must be one of 'A', 'B', 'C', got 'D'"):
         write_report(folder, baseline="D")
 

@@ -13,10 +13,10 @@ from small_matrix import SMALL, matrix_content, write_matrix
 from spacy_dice.counts import micro_f
 from spacy_dice.experiments import runner, training
 from spacy_dice.experiments.definition import runs_of
-from spacy_dice.experiments.evaluation import unpack
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
-from spacy_dice.experiments.records import read_folder
+from spacy_dice.experiments.packing import unpack
 from spacy_dice.experiments.report import write_report
+from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.runner import compare
 
 # What differs from time to time.
@@ -202,10 +202,10 @@ def test_without_a_test_set_the_dev_set_is_reported(whole, tmp_path):
     (table,) = read_folder(tmp_path / "out").tables.values()
     assert table.part == "dev"
     for name in ("CE", "DSC"):
-        series = table.series[name]
-        assert series.scores("ents_f") == {0: records[f"entities/{name}/0.json"]["dev"]["ents_f"]}
-        total = series.counts(table.types)[0].sum(axis=0)
-        assert micro_f(total) == pytest.approx(series.scores("ents_f")[0], abs=1e-5)
+        runs = table.rows[name]
+        assert runs.scores("ents_f") == {0: records[f"entities/{name}/0.json"]["dev"]["ents_f"]}
+        total = runs.counts(table.types)[0].sum(axis=0)
+        assert micro_f(total) == pytest.approx(runs.scores("ents_f")[0], abs=1e-5)
     written = write_report(tmp_path / "out", plots=False)
     assert "Dev scores" in written
     assert "entity F1, test" not in (tmp_path / "out/report/report.md").read_text(encoding="utf8")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from spacy_dice.counts import macro_f, micro_f
-from spacy_dice.experiments.evaluation import pack, unpack
+from spacy_dice.experiments.packing import pack, unpack
 from spacy_dice.experiments.statistics import (
     Difference,
     bootstrap,

@@ -14,7 +14,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
 import convert as convert_script
-from corpora import DATASETS, Dataset, File, convert, read
+from corpora import DATASETS, File, Source, convert, read
 from corpora.columns import read_entities
 from corpora.splits import Sample, Shares
 
@@ -116,7 +116,7 @@ def toy(tmp_path, monkeypatch):
     train = "\n".join(f"word{i}\tB-X\nz\tO\n" for i in range(40))
     (assets / "toy" / "train.tsv").write_text(train, encoding="utf-8")
     (assets / "toy" / "own.tsv").write_text("it's\tI-X\nme\tO\n", encoding="utf-8")
-    dataset = Dataset(
+    dataset = Source(
         name="toy",
         title="Toy",
         lang="en",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from corpora.categories import read_labelled, read_multilabel, read_pairs
 from corpora.columns import read_entities, read_tags
 from corpora.conllu import read_treebank
-from corpora.records import read_layers, read_prodigy
+from corpora.jsonl import read_layers, read_prodigy
 
 NLP = spacy.blank("en")
 

@@ -17,7 +17,7 @@ from .. import _plotting
 from .._plotting import Look
 from ..counts import mean_there, micro_f, precision_recall_f
 from .convergence import Curve, arrivals, band, curves_of
-from .records import Records, Table
+from .results import Results, Table
 from .sections import Figure
 from .statistics import estimate
 from .wording import name_of_score
@@ -36,7 +36,7 @@ class Kind(NamedTuple):
     """A kind of figure.
 
     draw: draws it for a data set. shown: whether there is something to draw.
-    height: in inches, for so many losses. legend: whether losses are told apart by colour alone.
+    height: in inches, for so many rows. legend: whether rows are told apart by colour alone.
     """
 
     draw: Callable[[Axes, Table, Looks], None]
@@ -45,12 +45,12 @@ class Kind(NamedTuple):
     legend: bool
 
 
-def draw_all(records: Records, folder: Path) -> dict[str, list[Figure]]:
+def draw_all(results: Results, folder: Path) -> dict[str, list[Figure]]:
     """Write all figures into a folder; returns them by data set."""
-    looks = looks_of(records)
+    looks = looks_of(results)
     figures: dict[str, list[Figure]] = {}
     with _plotting.style():
-        for dataset, table in records.tables.items():
+        for dataset, table in results.tables.items():
             figures[dataset] = []
             for name, kind in KINDS.items():
                 if not kind.shown(table):
@@ -63,33 +63,33 @@ def draw_all(records: Records, folder: Path) -> dict[str, list[Figure]]:
     return figures
 
 
-def looks_of(records: Records) -> dict[str, Look]:
-    """How each loss is drawn, the same in all figures."""
-    losses = [loss for table in records.tables.values() for loss in table.series]
-    return _plotting.looks(losses, records.baseline)
+def looks_of(results: Results) -> dict[str, Look]:
+    """How each row is drawn, the same in all figures."""
+    rows = [row for table in results.tables.values() for row in table.rows]
+    return _plotting.looks(rows, results.baseline)
 
 
 def _drawn(table: Table, kind: Kind, looks: Looks) -> MatplotlibFigure:
-    n_losses = len(table.series)
-    legend_rows = -(-n_losses // 3) if kind.legend else 0
-    figure = _plotting.new_figure(WIDTH, kind.height(n_losses) + 0.22 * legend_rows)
+    n_rows = len(table.rows)
+    legend_rows = -(-n_rows // 3) if kind.legend else 0
+    figure = _plotting.new_figure(WIDTH, kind.height(n_rows) + 0.22 * legend_rows)
     ax = figure.add_subplot()
     kind.draw(ax, table, looks)
     ax.set_title(table.dataset.replace("$", r"\$"), loc="left")
     if kind.legend:
-        figure.legend(loc="outside lower center", ncols=min(n_losses, 3))
+        figure.legend(loc="outside lower center", ncols=min(n_rows, 3))
     return figure
 
 
 def draw_scores(ax: Axes, table: Table, looks: Looks) -> None:
-    """The main score by loss: the mean with its interval, and each seed."""
+    """The main score by row: the mean with its interval, and each seed."""
     key = table.scores[0]
-    losses = list(table.series)
-    for y, loss in enumerate(losses):
-        values = 100 * numpy.asarray(list(table.series[loss].scores(key).values()))
+    rows = list(table.rows)
+    for y, row in enumerate(rows):
+        values = 100 * numpy.asarray(list(table.rows[row].scores(key).values()))
         if not len(values):
             continue
-        found, (colour, marker) = estimate(values.tolist()), looks[loss]
+        found, (colour, marker) = estimate(values.tolist()), looks[row]
         ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.35, markersize=SMALL)
         if found.interval:
             ax.plot(found.interval, [y, y], color=colour, linewidth=2)
@@ -97,9 +97,9 @@ def draw_scores(ax: Axes, table: Table, looks: Looks) -> None:
         ax.annotate(
             f"{found.mean:.1f}", (found.mean, y), (0, 7), textcoords="offset points", ha="center"
         )
-        if loss == table.baseline:
+        if row == table.baseline:
             ax.axvline(found.mean, color=colour, linewidth=1, linestyle=":")
-    _name_rows(ax, losses)
+    _name_rows(ax, rows)
     ax.set_xlabel(f"{name_of_score(key)}, {table.part}, % (95 % interval over seeds)")
 
 
@@ -109,16 +109,16 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Looks) -> None:
     Over all types together; where that is the same as accuracy, the means over types.
     """
     totals = {
-        loss: [counts.sum(axis=0) for counts in series.counts(table.types).values()]
-        for loss, series in table.series.items()
+        row: [counts.sum(axis=0) for counts in runs.counts(table.types).values()]
+        for row, runs in table.rows.items()
     }
     # Every token has one gold tag and one guess: as many false positives as false negatives.
     macro = all(
         total[:, 1].sum() == total[:, 2].sum() for seeds in totals.values() for total in seeds
     )
     points = {
-        loss: 100 * numpy.stack([_precision_recall(total, macro=macro) for total in seeds])
-        for loss, seeds in totals.items()
+        row: 100 * numpy.stack([_precision_recall(total, macro=macro) for total in seeds])
+        for row, seeds in totals.items()
         if seeds
     }
     everything = numpy.concatenate(list(points.values()))
@@ -126,11 +126,11 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Looks) -> None:
     margin = numpy.maximum((high - low) * 0.25, 1.0)
     low, high = numpy.maximum(low - margin, 0), numpy.minimum(high + margin, 101)
     _lines_of_equal_f(ax, low, high)
-    for loss, seeds_of_loss in points.items():
-        colour, marker = looks[loss]
-        mean = seeds_of_loss.mean(axis=0)
-        ax.plot(*seeds_of_loss.T[::-1], marker, color=colour, alpha=0.35, markersize=SMALL)
-        ax.plot(*mean[::-1], marker, color=colour, markersize=LARGE, label=loss)
+    for row, seeds_of_row in points.items():
+        colour, marker = looks[row]
+        mean = seeds_of_row.mean(axis=0)
+        ax.plot(*seeds_of_row.T[::-1], marker, color=colour, alpha=0.35, markersize=SMALL)
+        ax.plot(*mean[::-1], marker, color=colour, markersize=LARGE, label=row)
     ax.set_xlim(low[1], high[1])
     ax.set_ylim(low[0], high[0])
     ax.set_xlabel(f"{'macro ' * macro}recall, %")
@@ -159,8 +159,8 @@ def _lines_of_equal_f(ax: Axes, low: NDArray[Any], high: NDArray[Any]) -> None:
 
 def draw_curves(ax: Axes, table: Table, looks: Looks) -> None:
     """The best dev score so far: the mean over seeds, and from the lowest to the highest."""
-    for loss in _trained(table):
-        (steps, scores), (colour, marker) = band(table.series[loss]), looks[loss]
+    for row in _trained(table):
+        (steps, scores), (colour, marker) = band(table.rows[row]), looks[row]
         scores = 100 * scores
         ax.plot(
             steps,
@@ -169,12 +169,12 @@ def draw_curves(ax: Axes, table: Table, looks: Looks) -> None:
             markevery=[-1],
             markersize=LARGE,
             color=colour,
-            label=loss,
+            label=row,
         )
         ax.fill_between(
             steps, scores.min(axis=0), scores.max(axis=0), color=colour, alpha=0.12, lw=0
         )
-        if loss == table.baseline:
+        if row == table.baseline:
             ax.axhline(scores[:, -1].mean(), color=colour, linewidth=1, linestyle=":")
     ax.set_xlabel("step")
     ax.set_ylabel("best dev score so far, %")
@@ -182,44 +182,44 @@ def draw_curves(ax: Axes, table: Table, looks: Looks) -> None:
 
 def draw_speed(ax: Axes, table: Table, looks: Looks) -> None:
     """The steps to the final dev score of the baseline: the median, and each seed."""
-    losses = _trained(table)
-    steps = {loss: [a.steps for a in arrivals(table, loss).values()] for loss in losses}
-    longest = max(float(c.steps[-1]) for loss in losses for c in _curves(table, loss))
-    for y, loss in enumerate(losses):
-        colour, marker = looks[loss]
-        there = [step for step in steps[loss] if numpy.isfinite(step)]
-        never = len(steps[loss]) - len(there)
+    rows = _trained(table)
+    steps = {row: [a.steps for a in arrivals(table, row).values()] for row in rows}
+    longest = max(float(c.steps[-1]) for row in rows for c in _curves(table, row))
+    for y, row in enumerate(rows):
+        colour, marker = looks[row]
+        there = [step for step in steps[row] if numpy.isfinite(step)]
+        never = len(steps[row]) - len(there)
         ax.plot(there, [y] * len(there), marker, color=colour, alpha=0.35, markersize=SMALL)
         if never:
             ax.plot(1.06 * longest, y, ">", color=colour, markersize=LARGE, clip_on=False)
-            text = f"{never} of {len(steps[loss])} never"
+            text = f"{never} of {len(steps[row])} never"
             place = (1.06 * longest, y)
             ax.annotate(text, place, (0, -13), textcoords="offset points", ha="right", fontsize=8)
-        middle = float(numpy.median(steps[loss])) if steps[loss] else float("inf")
+        middle = float(numpy.median(steps[row])) if steps[row] else float("inf")
         if numpy.isfinite(middle):
             ax.plot(middle, y, marker, color=colour, markersize=LARGE)
             place = (middle, y)
             ax.annotate(f"{middle:,.0f}", place, (0, 7), textcoords="offset points", ha="center")
-            if loss == table.baseline:
+            if row == table.baseline:
                 ax.axvline(middle, color=colour, linewidth=1, linestyle=":")
-    _name_rows(ax, losses)
+    _name_rows(ax, rows)
     ax.set_xlim(-0.02 * longest, 1.08 * longest)
     ax.set_xlabel(f"step at the final dev score of {table.baseline}")
 
 
 def _trained(table: Table) -> list[str]:
-    """The losses that have curves; a calibrated row was not trained itself."""
-    return [loss for loss, series in table.series.items() if curves_of(series)]
+    """The rows that have curves; a calibrated one was not trained itself."""
+    return [row for row, runs in table.rows.items() if curves_of(runs)]
 
 
-def _curves(table: Table, loss: str) -> list[Curve]:
-    return list(curves_of(table.series[loss]).values())
+def _curves(table: Table, row: str) -> list[Curve]:
+    return list(curves_of(table.rows[row]).values())
 
 
-def _name_rows(ax: Axes, losses: Sequence[str]) -> None:
+def _name_rows(ax: Axes, rows: Sequence[str]) -> None:
     # A dollar would begin a formula.
-    ax.set_yticks(range(len(losses)), [loss.replace("$", r"\$") for loss in losses])
-    ax.set_ylim(len(losses) - 0.5, -0.7)
+    ax.set_yticks(range(len(rows)), [row.replace("$", r"\$") for row in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.7)
     ax.grid(visible=False, axis="y")
 
 
@@ -227,19 +227,19 @@ def draw_frequency(ax: Axes, table: Table, looks: Looks) -> None:
     """F1 by how often a type is in the training data; many types are gathered in groups."""
     groups = _groups(table)
     columns = [[table.types.index(label) for label in group] for group in groups]
-    for loss, series in table.series.items():
-        seeds = [counts.sum(axis=0) for counts in series.counts(table.types).values()]
+    for row, runs in table.rows.items():
+        seeds = [counts.sum(axis=0) for counts in runs.counts(table.types).values()]
         if not seeds:
             continue
         values = [[micro_f(counts[group]) for group in columns] for counts in seeds]
-        colour, marker = looks[loss]
+        colour, marker = looks[row]
         ax.plot(
             range(len(groups)),
             100 * numpy.mean(values, axis=0),
             marker=marker,
             markersize=LARGE,
             color=colour,
-            label=loss,
+            label=row,
             linewidth=1,
         )
     ax.set_xticks(range(len(groups)), [_name_of_group(group, table) for group in groups])
@@ -263,11 +263,11 @@ def _name_of_group(group: Sequence[str], table: Table) -> str:
 
 
 def _has_counts(table: Table) -> bool:
-    return any(series.counts(table.types) for series in table.series.values())
+    return any(runs.counts(table.types) for runs in table.rows.values())
 
 
 def _has_speed(table: Table) -> bool:
-    return len(_trained(table)) > 1 and any(arrivals(table, loss) for loss in table.series)
+    return len(_trained(table)) > 1 and any(arrivals(table, row) for row in table.rows)
 
 
 def _has_groups(table: Table) -> bool:

@@ -27,8 +27,8 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """One data set.
+class Source:
+    """A data set: where it comes from, and how it is read and split.
 
     name: what users call it.
     title: what its authors call it, for people.

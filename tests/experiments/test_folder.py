@@ -9,8 +9,8 @@ import pytest
 
 from spacy_dice._files import write_json
 from spacy_dice._locks import locked
-from spacy_dice.experiments.records import read_folder
-from spacy_dice.experiments.results import LOCK, own_folder, read_index, read_record
+from spacy_dice.experiments.folder import LOCK, own_folder, read_index, read_record
+from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.scratch import scratch_folder
 
 WRONG = [[], 3, None, {}, {"error": "x"}, {"definition": None}]

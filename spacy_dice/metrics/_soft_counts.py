@@ -20,7 +20,7 @@ Score = float | Floats
 AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
 
 
-class Counts(NamedTuple):
+class SoftCounts(NamedTuple):
     """Sums over rows for each column, all `(c,)`.
 
     tp: sum of w p y. fp: sum of w p (1-y). fn: sum of w (1-p) y. support: sum of w y.
@@ -33,9 +33,9 @@ class Counts(NamedTuple):
     support: Floats
     present: Bools
 
-    def micro(self) -> "Counts":
+    def micro(self) -> "SoftCounts":
         """The sums over all columns, `(1,)`."""
-        return Counts._make(part.sum(keepdims=True) for part in self)
+        return SoftCounts._make(part.sum(keepdims=True) for part in self)
 
 
 class SampleSums(NamedTuple):
@@ -48,7 +48,7 @@ class SampleSums(NamedTuple):
     weights: Floats
 
 
-def count(cells: Cells) -> Counts:
+def count(cells: Cells) -> SoftCounts:
     """Sum over all rows."""
     n_columns = len(cells.columns)
     sums = numpy.zeros((4, n_columns))
@@ -60,7 +60,7 @@ def count(cells: Cells) -> Counts:
         sums[2] += weights @ (targets - positive)
         sums[3] += weights @ targets
         present |= probs.any(axis=0) | targets.any(axis=0)
-    return Counts._make((*sums, present))
+    return SoftCounts._make((*sums, present))
 
 
 def sum_samples(
@@ -97,7 +97,7 @@ def average_samples(sums: SampleSums, zero_division: ZeroDivision) -> tuple[floa
 
 
 def scores(
-    counts: Counts,
+    counts: SoftCounts,
     *,
     beta: float,
     average: str | None,
