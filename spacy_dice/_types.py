@@ -1,5 +1,7 @@
 """Types of arrays and of data that several parts of the package speak of."""
 
+from typing import TypeAlias
+
 import numpy
 from numpy.typing import NDArray
 
@@ -7,3 +9,6 @@ Floats = NDArray[numpy.float64]
 Ints = NDArray[numpy.int64]
 Bools = NDArray[numpy.bool_]
 Numbers = Floats | Ints
+
+# What JSON and YAML files hold, before it is checked.
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"

@@ -2,17 +2,30 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple, TypeAlias
 
 import numpy
+from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import functional
+from .._types import Floats
 
 # (probs, targets, weights, exclusive) -> value and gradient, as in `functional`.
-Loss = Callable[..., tuple[float, Any]]
+Loss = Callable[..., tuple[float, Floats]]
+# Features `(n, d)`, as they are after scikit-learn's checks.
+Features: TypeAlias = Floats | sparse.csr_array | sparse.csr_matrix
+
+
+class Term(NamedTuple):
+    """A loss with its factor in a sum, and its settings."""
+
+    loss: Loss
+    factor: float
+    settings: dict[str, float | str]
+
 
 # The functions of the losses, and which settings each takes.
 LOSSES: dict[str, tuple[Loss, tuple[str, ...]]] = {
@@ -25,7 +38,7 @@ LOSSES: dict[str, tuple[Loss, tuple[str, ...]]] = {
 }
 
 
-def probabilities(logits: Any, exclusive: bool) -> Any:
+def probabilities(logits: Floats, exclusive: bool) -> Floats:
     """Softmax over columns that exclude each other, else the logistic function of each cell."""
     return softmax(logits, axis=1) if exclusive else expit(logits)
 
@@ -36,7 +49,7 @@ class LinearObjective:
         ( sum_i L_i(X W^T + b) + 1/2 sum_kj precision_kj (W_kj - center_kj)^2 ) / sum of weights
 
     X: `(n, d)` floats, dense or CSR. targets: `(n, c)`. weights: `(n,)` or `(n, c)`.
-    terms: losses with their factors and settings, `(loss, factor, settings)`.
+    terms: the losses of the sum.
     center, precision: `(c, d)`, or `(c, d + 1)` with the intercepts last.
 
     The parameters are of the same shape as `center`, flat. See `functional` for `L`.
@@ -44,26 +57,26 @@ class LinearObjective:
 
     def __init__(
         self,
-        X: Any,
-        targets: Any,
-        weights: Any,
+        X: Features,
+        targets: Floats,
+        weights: Floats,
         *,
         exclusive: bool,
-        terms: list[tuple[Loss, float, dict[str, Any]]],
-        center: Any,
-        precision: Any,
+        terms: list[Term],
+        center: Floats,
+        precision: Floats,
     ) -> None:
         self.X, self.targets, self.weights = X, targets, weights
         self.exclusive, self.terms = exclusive, terms
         self.center, self.precision = center, precision
         self.scale = 1 / functional.as_cells(weights).max(axis=1).sum()
 
-    def probabilities(self, flat: Any) -> Any:
+    def probabilities(self, flat: Floats) -> Floats:
         """Probabilities `(n, c)` for flat parameters."""
         params = flat.reshape(self.center.shape)
         return probabilities(linear(self.X, params), self.exclusive)
 
-    def __call__(self, flat: Any) -> tuple[float, Any]:
+    def __call__(self, flat: Floats) -> tuple[float, Floats]:
         """Value and gradient, flat."""
         probs = self.probabilities(flat)
         value, gradient = 0.0, numpy.zeros_like(probs)
@@ -78,16 +91,16 @@ class LinearObjective:
         total = self.scale * (value + 0.5 * float((pull * shift).sum()))
         return total, (self.scale * (pull + self._backprop(gradient))).ravel()
 
-    def curvature(self, flat: Any) -> Any:
+    def curvature(self, flat: Floats) -> Floats:
         """The diagonal of the Hessian of cross entropy, like `center`: sum_i w p (1-p) x^2."""
         probs = self.probabilities(flat)
         return self._backprop(functional.as_cells(self.weights) * probs * (1 - probs), squared=True)
 
-    def _backprop(self, gradient: Any, squared: bool = False) -> Any:
+    def _backprop(self, gradient: Floats, squared: bool = False) -> Floats:
         n_features, X = self.X.shape[1], self.X
         if squared:
             X = X * X if isinstance(X, numpy.ndarray) else X.multiply(X).tocsr()
-        result = numpy.empty(self.center.shape)
+        result: Floats = numpy.empty(self.center.shape)
         # For one column a product with a vector, which is faster.
         product = X.T @ (gradient[:, 0] if gradient.shape[1] == 1 else gradient)
         result[:, :n_features] = product.T
@@ -96,7 +109,7 @@ class LinearObjective:
         return result
 
 
-def linear(X: Any, params: Any) -> Any:
+def linear(X: Features, params: Floats) -> Floats:
     """``X W^T + b``, `(n, c)`."""
     n_features = X.shape[1]
     coef = params[:, :n_features]
@@ -105,8 +118,8 @@ def linear(X: Any, params: Any) -> Any:
 
 
 def descend(
-    objective: LinearObjective, start: Any, *, max_iter: int, tol: float, owner: str
-) -> tuple[Any, int]:
+    objective: LinearObjective, start: Floats, *, max_iter: int, tol: float, owner: str
+) -> tuple[Floats, int]:
     """Minimise with L-BFGS.
 
     tol: it ends where the largest entry of the gradient is below.

@@ -1,20 +1,24 @@
 """A linear classifier that is trained on what it is scored by."""
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Literal
 
 import numpy
-from scipy import sparse
+from numpy.typing import ArrayLike
 from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_scalar, column_or_1d, compute_class_weight
+from sklearn.utils import Tags, check_scalar, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._types import Floats
 from .._validation import listed, nearest
 from ..functional import REDUCTIONS
-from ..metrics._inputs import check_weights
-from ._objective import LOSSES, LinearObjective, descend, linear, probabilities
+from ..metrics._inputs import Columns, Label, Labels, Rows, Targets, as_array, check_weights
+from ._objective import LOSSES, Features, LinearObjective, Term, descend, linear, probabilities
+
+# Weights of classes by label.
+ClassWeight = Literal["balanced"] | dict[Label, float] | None
 
 # How much farther from its minimum the first stage, only a start, may end.
 _ROUGH = 100
@@ -73,14 +77,14 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         focus: float = 2.0,
         reduction: str = "batch",
         ce_weight: float = 3.0,
-        pos_label: Any = None,
+        pos_label: Label = None,
         C: float = 1.0,
-        class_weight: Any = None,
+        class_weight: ClassWeight | list[ClassWeight] = None,
         fit_intercept: bool = True,
         warm_start: bool = False,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        random_state: Any = None,
+        random_state: int | numpy.random.RandomState | None = None,
     ) -> None:
         self.loss = loss
         self.alpha = alpha
@@ -98,7 +102,9 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         self.tol = tol
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftF1Classifier":
+    def fit(
+        self, X: Rows, y: Targets, sample_weight: ArrayLike | None = None
+    ) -> "SoftF1Classifier":
         """Fit to `X` `(n, d)` and `y` `(n,)`, or an indicator `(n, c)`.
 
         sample_weight: `(n,)`, >= 0; a row of weight 2 counts as two rows.
@@ -121,7 +127,11 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Rows,
+        y: Targets,
+        classes: Labels | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> "SoftF1Classifier":
         r"""Fit to one more part of a stream.
 
@@ -163,20 +173,20 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         self._descend(X, y, sample_weight, center, precision, start)
         return self
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Rows) -> Floats:
         """Logits: `(n,)` for binary targets, else `(n, c)`."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=numpy.float64, reset=False)
         logits = linear(X, self._params())
         return logits[:, 0] if self._is_binary else logits
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Rows) -> Floats:
         """Probabilities `(n, c)`, of the classes or, for multilabel targets, of each label."""
         logits = self.decision_function(X)
         probs = probabilities(logits, self._is_exclusive)
         return numpy.stack([1 - probs, probs], axis=1) if self._is_binary else probs
 
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: Rows) -> Floats:
         """Logarithms of `predict_proba`, finite where a probability rounds to 0."""
         logits = self.decision_function(X)
         if self._is_exclusive:
@@ -184,7 +194,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         log_p = log_expit(logits)
         return numpy.stack([log_expit(-logits), log_p], axis=1) if self._is_binary else log_p
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Rows) -> Columns:
         """The most probable classes `(n,)`, or an indicator `(n, c)` of the labels over a half."""
         logits = self.decision_function(X)
         if self._multilabel:
@@ -205,7 +215,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
     def _is_exclusive(self) -> bool:
         return not (self._multilabel or self._is_binary)
 
-    def _params(self) -> Any:
+    def _params(self) -> Floats:
         if self.fit_intercept:
             return numpy.hstack([self.coef_, self.intercept_[:, None]])
         return self.coef_
@@ -230,7 +240,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         check_scalar(self.C, "C", Real, min_val=0, include_boundaries="neither")
         check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
 
-    def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+    def _check_data(self, X: Rows, y: Targets, *, reset: bool) -> tuple[Features, Columns]:
         X, y = validate_data(
             self,
             X,
@@ -242,17 +252,17 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         )
         check_classification_targets(y)
         if type_of_target(y) == "multilabel-indicator":
-            return X, y.toarray() if sparse.issparse(y) else numpy.asarray(y)
+            return X, as_array(y)
         if type_of_target(y) == "multiclass-multioutput":
             raise ValueError("Unknown label type: multiclass-multioutput targets are not supported")
         return X, column_or_1d(y, warn=True)
 
-    def _set_classes(self, y: Any, classes: Any = None) -> None:
+    def _set_classes(self, y: Columns, classes: Labels | None = None) -> None:
         self._multilabel = y.ndim == 2
         if self._multilabel:
             self.classes_ = numpy.arange(y.shape[1])
             return
-        self.classes_ = numpy.unique(y if classes is None else classes)
+        self.classes_ = numpy.unique(y if classes is None else numpy.asarray(classes))
         if len(self.classes_) < 2:
             raise ValueError(
                 f"This solver needs samples of at least 2 classes in the data, but the data "
@@ -264,7 +274,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
                 f"pos_label={self.pos_label!r} is not a valid label. It should be one of {known}"
             )
 
-    def _targets(self, y: Any) -> Any:
+    def _targets(self, y: Columns) -> Floats:
         """Targets `(n, 1)` for binary labels, else `(n, c)`."""
         if self._multilabel:
             if y.ndim != 2 or y.shape[1] != len(self.classes_):
@@ -282,7 +292,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         table = (y[:, None] == self.classes_).astype(numpy.float64)
         return table[:, [self._positive]] if self._is_binary else table
 
-    def _weights(self, targets: Any, sample_weight: Any) -> Any:
+    def _weights(self, targets: Floats, sample_weight: ArrayLike | None) -> Floats:
         """Weights of rows `(n,)`; of cells for multilabel targets with class weights."""
         class_weight = self.class_weight
         weights = check_weights(sample_weight, len(targets))
@@ -315,12 +325,12 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
 
     def _descend(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        center: Any,
-        precision: Any,
-        start: Any,
+        X: Features,
+        y: Columns,
+        sample_weight: ArrayLike | None,
+        center: Floats,
+        precision: Floats,
+        start: Floats | None,
     ) -> None:
         targets = self._targets(y)
         # Coefficients are those of the second class, whichever one is trained on.
@@ -330,7 +340,7 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
             targets,
             self._weights(targets, sample_weight),
             exclusive=self._is_exclusive,
-            terms=[(LOSSES["ce"][0], 1.0, {})],
+            terms=[Term(LOSSES["ce"][0], 1.0, {})],
             center=sign * center,
             precision=precision / self.C,
         )
@@ -347,24 +357,24 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
                 owner=type(self).__name__,
             )
             n_iter += more
-        factor = self.C * sum(factor for _, factor, _ in objective.terms)
+        factor = self.C * sum(term.factor for term in objective.terms)
         self._precision = precision + factor * objective.curvature(params.ravel())
         params, n_features = sign * params, X.shape[1]
         self.coef_ = params[:, :n_features].copy()
         self.intercept_ = params[:, -1].copy() if self.fit_intercept else numpy.zeros(len(params))
         self.n_iter_ = numpy.array([max(n_iter, 1)], dtype=numpy.int32)
 
-    def _terms(self) -> list[tuple[Any, float, dict[str, Any]]]:
+    def _terms(self) -> list[Term]:
         loss, names = LOSSES[self.loss]
         settings = {name: getattr(self, name) for name in names}
         if "alpha" in settings and self.alpha is None:
             settings["alpha"] = 0.1 if self.loss == "dsc" else 0.5
-        terms: list[tuple[Any, float, dict[str, Any]]] = [(loss, 1.0, settings)]
+        terms = [Term(loss, 1.0, settings)]
         if self.ce_weight:
-            terms.append((LOSSES["ce"][0], float(self.ce_weight), {}))
+            terms.append(Term(LOSSES["ce"][0], float(self.ce_weight), {}))
         return terms
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
@@ -372,7 +382,9 @@ class SoftF1Classifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _weights_of(class_weight: Any, classes: Any, counts: Any) -> Any:
+def _weights_of(
+    class_weight: ClassWeight | list[ClassWeight], classes: Columns, counts: Floats
+) -> Floats:
     """The weights of `classes` `(c,)`; "balanced" is the same for rows of weight 2 as for two."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         return counts.sum() / (len(classes) * numpy.maximum(counts, numpy.finfo(float).tiny))

@@ -1,18 +1,17 @@
 """A spaCy text categorizer as a scikit-learn classifier."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 import spacy
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils import Tags, check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 from spacy.language import Language
@@ -20,9 +19,15 @@ from spacy.training import Example
 from spacy.util import fix_random_seed, load_config, load_model_from_config, minibatch
 from thinc.api import Config, registry
 
+from .._types import JSON, Floats
 from .._validation import listed, nearest
 from ..callbacks import use_losses
 from ..components import COMPONENTS
+from ..losses import AnyLoss
+from ..metrics._inputs import Columns, Targets, as_array
+
+# A config, where it is, or its text.
+Source: TypeAlias = dict[str, JSON] | Config | Path | str
 
 # The factories that classify texts: one label for a text, and any number of labels.
 _EXCLUSIVE, _MULTILABEL = (
@@ -64,10 +69,10 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        config: Any = None,
+        config: Source | None = None,
         lang: str = "en",
-        loss: Any = None,
-        loss_params: dict[str, Any] | None = None,
+        loss: str | AnyLoss | None = None,
+        loss_params: dict[str, JSON] | None = None,
         n_epochs: int = 10,
         batch_size: int = 32,
         dropout: float = 0.2,
@@ -84,7 +89,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
         self.learn_rate = learn_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> "SpacyTextClassifier":
+    def fit(self, X: Iterable[str], y: Targets) -> "SpacyTextClassifier":
         """Train on texts `X` `(n,)`, and labels `y` `(n,)` or an indicator `(n, c)`.
 
         RAISES: ValueError for what is not a text, bad settings, a config without a text categorizer
@@ -115,7 +120,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
         self.nlp_ = nlp
         return self
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Iterable[str]) -> Floats:
         """Probabilities `(n, c)` of the classes, or of each label."""
         check_is_fitted(self, "nlp_")
         docs = self.nlp_.pipe(_texts(X))
@@ -125,7 +130,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
         # float32 sums to 1 only nearly.
         return probs if self._multilabel else probs / probs.sum(axis=1, keepdims=True)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Iterable[str]) -> Columns:
         """The most probable classes `(n,)`, or an indicator `(n, c)` of the labels over a half."""
         probs = self.predict_proba(X)
         return (
@@ -143,7 +148,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
                 f"loss_params={self.loss_params!r} needs the name of a loss, got loss={self.loss!r}"
             )
 
-    def _make_loss(self) -> Any:
+    def _make_loss(self) -> AnyLoss | None:
         if self.loss is None or not isinstance(self.loss, str):
             if self.loss is not None and not callable(self.loss):
                 raise ValueError(f"loss must be a name or a registered loss, got {self.loss!r}")
@@ -176,11 +181,11 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
             )
         return nlp, names[0]
 
-    def _set_classes(self, y: Any) -> Any:
+    def _set_classes(self, y: Targets) -> Columns:
         check_classification_targets(y)
         self._multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if self._multilabel:
-            y = y.toarray() if sparse.issparse(y) else numpy.asarray(y)
+            y = as_array(y)
             self.classes_ = numpy.arange(y.shape[1])
             return y
         y = column_or_1d(y, warn=True)
@@ -195,7 +200,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
     def _names(self) -> list[str]:
         return [str(label) for label in self.classes_.tolist()]
 
-    def _cats(self, y: Any) -> Iterator[dict[str, float]]:
+    def _cats(self, y: Columns) -> Iterator[dict[str, float]]:
         table = y if self._multilabel else y[:, None] == self.classes_
         for row in table:
             yield {name: float(cell) for name, cell in zip(self._names(), row, strict=True)}
@@ -215,7 +220,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
             state = {**state, "nlp_": nlp}
         super().__setstate__(state)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
@@ -225,7 +230,7 @@ class SpacyTextClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _texts(X: Any) -> list[str]:
+def _texts(X: Iterable[str]) -> list[str]:
     if isinstance(X, str):
         raise ValueError(f"X must be a list of texts, got one: {X[:40]!r}")
     texts = list(X)
@@ -237,7 +242,7 @@ def _texts(X: Any) -> list[str]:
     return [str(text) for text in texts]
 
 
-def _load(config: Any) -> Config:
+def _load(config: Source) -> Config:
     if isinstance(config, dict):
         return Config(config).copy()
     if isinstance(config, Path) or "\n" not in str(config):

@@ -1,15 +1,16 @@
 """Decisions that maximise an F-score, for any classifier."""
 
+from collections.abc import Iterable, Sized
 from numbers import Real
-from typing import Any
 
 import numpy
-from scipy import sparse
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit, softmax
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import (
+    Tags,
     _safe_indexing,
     assert_all_finite,
     check_scalar,
@@ -22,11 +23,18 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from .._types import Floats, Ints
 from .._validation import listed, nearest
 from ..calibration.search import TINY, best_offsets, best_threshold, best_thresholds
+from ..metrics._inputs import Columns, Label, Rows, Targets, as_array
 from ..metrics.scorer import probabilities_of
 
 AVERAGES = ("macro", "micro")
+
+# The rows that a fold is fitted to, and the others.
+Fold = tuple[Ints, Ints]
+# Of `fit` of an estimator: a value for each row, or a setting.
+Param = ArrayLike | None
 
 
 class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -63,12 +71,12 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         average: str = "macro",
         beta: float = 1.0,
-        pos_label: Any = None,
-        cv: Any = 5,
+        pos_label: Label = None,
+        cv: int | BaseCrossValidator | Iterable[Fold] = 5,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -78,7 +86,7 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.cv = cv
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any, **params: Any) -> "F1ThresholdClassifier":
+    def fit(self, X: Rows, y: Targets, **params: Param) -> "F1ThresholdClassifier":
         """Fit the estimator to the folds and to all rows, and tune the decisions.
 
         X: what the estimator takes. y: `(n,)` labels or an indicator `(n, c)`.
@@ -117,7 +125,7 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._tune(y[tests], probs, weights[tests])
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Rows) -> Columns:
         """Labels `(n,)`, or an indicator `(n, c)`."""
         scores = self.decision_function(X)
         if self._kind == "multilabel-indicator":
@@ -126,7 +134,7 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return self.classes_[scores.argmax(axis=1)]
         return self.classes_[(scores > 0).astype(int)]
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Rows) -> Floats:
         """What `predict` decides by.
 
         Binary and multilabel: ``logit p - logit threshold``, `(n,)` or `(n, c)`.
@@ -142,7 +150,7 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         margin = _logit(probs[:, self._positive]) - _logit(self.thresholds_)
         return margin if self._positive == 1 else -margin
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Rows) -> Floats:
         """Probabilities `(n, c)`, moved by thresholds or offsets, so that `predict` agrees.
 
         That is the odds of each class times a constant, as if the classes were as frequent as pays
@@ -168,14 +176,14 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         )
 
-    def _routed(self, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _routed(self, params: dict[str, Param]) -> tuple[dict[str, Param], dict[str, Param]]:
         if not get_config()["enable_metadata_routing"]:
             return {k: v for k, v in params.items() if v is not None}, {}
         routed = process_routing(self, "fit", **params)
         return dict(routed.estimator.fit), dict(routed.splitter.split)
 
-    def _check_targets(self, y: Any) -> Any:
-        y = y.toarray() if sparse.issparse(y) else numpy.asarray(y)
+    def _check_targets(self, y: Targets) -> Columns:
+        y = as_array(y)
         if not len(y):
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
         assert_all_finite(y, input_name="y")
@@ -203,18 +211,19 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self._positive = 1 if self.pos_label is None else known.index(self.pos_label)
         return y
 
-    def _columns(self, classes: Any, probs: Any) -> Any:
+    def _columns(self, classes: Columns | None, probs: Floats) -> Floats:
         """Probabilities by `classes_`; classes that a fold lacked have 0."""
         if self._kind == "multilabel-indicator":
             return probs
+        assert classes is not None
         full = numpy.zeros((len(probs), len(self.classes_)))
         full[:, numpy.searchsorted(self.classes_, classes)] = probs
         return full
 
-    def _tune(self, y: Any, probs: Any, weights: Any) -> None:
+    def _tune(self, y: Columns, probs: Floats, weights: Floats) -> None:
         if self._kind == "multilabel-indicator":
             self.thresholds_ = best_thresholds(
-                y, probs, weights, beta=self.beta, average=self.average
+                y.astype(float), probs, weights, beta=self.beta, average=self.average
             )
         elif self._kind == "multiclass":
             codes = numpy.searchsorted(self.classes_, y)
@@ -226,7 +235,7 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             threshold = best_threshold(positive, probs[:, self._positive], weights, beta=self.beta)
             self.thresholds_ = numpy.array([threshold])
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags = inner.input_tags
@@ -237,13 +246,18 @@ class F1ThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def _out_of_fold(
-    estimator: Any, X: Any, y: Any, train: Any, test: Any, params: dict[str, Any]
-) -> tuple[Any, Any]:
+    estimator: BaseEstimator,
+    X: Rows,
+    y: Columns,
+    train: Ints,
+    test: Ints,
+    params: dict[str, Param],
+) -> tuple[Columns | None, Floats]:
     """The classes that a fold knows, and the probabilities of its test rows."""
     n_rows = len(y)
     params = {
         name: _safe_indexing(value, train)
-        if hasattr(value, "__len__") and not isinstance(value, str) and len(value) == n_rows
+        if isinstance(value, Sized) and not isinstance(value, str) and len(value) == n_rows
         else value
         for name, value in params.items()
     }
@@ -253,5 +267,5 @@ def _out_of_fold(
     return getattr(estimator, "classes_", None), probs
 
 
-def _logit(probs: Any) -> Any:
+def _logit(probs: Floats) -> Floats:
     return logit(numpy.clip(probs, TINY, 1 - numpy.finfo(float).epsneg))
