@@ -27,6 +27,7 @@ from thinc.api import Adam, fix_random_seed
 
 from spacy_dice import functional
 from spacy_dice._files import write_json
+from spacy_dice._types import JSON
 from spacy_dice._validation import check_choice
 from spacy_dice.components import COMPONENTS
 from spacy_dice.experiments.matrix import read_matrix
@@ -209,7 +210,7 @@ def benchmark(
             echo(_line(name, losses[name]))
     except ModuleNotFoundError:
         echo("torch is not installed")
-    result = {
+    result: dict[str, dict[str, JSON]] = {
         "steps": {name: row._asdict() for name, row in steps.items()},
         "loss": {name: row._asdict() for name, row in losses.items()},
     }
@@ -246,7 +247,7 @@ def benchmark_workers(
             f"{matrix}, {summary.trained} runs, {count} worker{'s' * (count > 1)}: "
             f"{seconds[count]:.0f} s, {seconds[count] / seconds[jobs[0]]:.2f} of the first"
         )
-    result = {
+    result: dict[str, JSON] = {
         "machine": machine(),
         "matrix": matrix.name,
         "runs": summary.trained,

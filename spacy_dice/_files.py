@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from ._types import JSON
 
 UNFINISHED = ".unfinished"
 
@@ -42,12 +43,12 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf8"))
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, JSON]) -> None:
     """`write_bytes` for JSON, see `to_json`. RAISES: TypeError for what JSON does not have."""
     write_text(path, to_json(content))
 
 
-def to_json(content: Mapping[str, Any]) -> str:
+def to_json(content: Mapping[str, JSON]) -> str:
     """JSON with a line for each key of the outermost object: small, and a diff can be read.
 
     >>> print(to_json({"a": 1, "b": {"c": [2]}}), end="")

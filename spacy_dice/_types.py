@@ -1,5 +1,6 @@
 """Types of arrays and of data that several parts of the package speak of."""
 
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy
@@ -11,4 +12,4 @@ Bools = NDArray[numpy.bool_]
 Numbers = Floats | Ints
 
 # What JSON and YAML files hold, before it is checked.
-JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
+JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | float | bool | None"

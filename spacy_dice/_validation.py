@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import NoReturn, TypeGuard
 
 
 def refuse(owner: str, problem: str) -> NoReturn:
@@ -11,30 +11,30 @@ def refuse(owner: str, problem: str) -> NoReturn:
     raise ValueError(f"{owner}: {problem}")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Tell whether `value` is a finite real number (booleans are not)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def check_non_negative(owner: str, name: str, value: Any) -> None:
+def check_non_negative(owner: str, name: str, value: object) -> None:
     """Refuse anything but a finite number >= 0."""
     if not is_number(value) or value < 0:
         refuse(owner, f"{name} must be >= 0, got {value!r}")
 
 
-def check_positive(owner: str, name: str, value: Any) -> None:
+def check_positive(owner: str, name: str, value: object) -> None:
     """Refuse anything but a finite number > 0."""
     if not is_number(value) or value <= 0:
         refuse(owner, f"{name} must be > 0, got {value!r}")
 
 
-def check_fraction(owner: str, name: str, value: Any) -> None:
+def check_fraction(owner: str, name: str, value: object) -> None:
     """Refuse anything but a number in [0, 1)."""
     if not is_number(value) or not 0 <= value < 1:
         refuse(owner, f"{name} must be in [0, 1), got {value!r}")
 
 
-def check_choice(owner: str, name: str, value: Any, choices: Collection[str]) -> None:
+def check_choice(owner: str, name: str, value: object, choices: Collection[str]) -> None:
     """Refuse anything that is not one of `choices`, and suggest the nearest one."""
     if value not in choices:
         refuse(
@@ -43,14 +43,14 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[str]) ->
         )
 
 
-def listed(names: Iterable[Any], limit: int = 20) -> str:
+def listed(names: Iterable[object], limit: int = 20) -> str:
     """Quote and join names for a message, cut after `limit` of them."""
-    names = [repr(str(name)) for name in names]
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    quoted = [repr(str(name)) for name in names]
+    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
+    return ", ".join(quoted[:limit]) + more
 
 
-def nearest(name: Any, choices: Iterable[str]) -> str:
+def nearest(name: object, choices: Iterable[str]) -> str:
     """Return ` (did you mean …?)` for the closest of `choices`, or an empty string.
 
     Letter case does not count: it is what people get wrong most.

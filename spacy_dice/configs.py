@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Literal
 
 from spacy.util import registry
 from thinc.api import Config
 
+from ._types import JSON
 from ._validation import check_choice, listed, nearest, refuse
 from .components import Component, row_of_factory
 
@@ -25,7 +26,7 @@ CALLBACK = "dice.use_losses.v1"
 def set_loss(
     text: str,
     component: str | None = None,
-    loss: str | Mapping[str, Any] | None = None,
+    loss: str | Mapping[str, JSON] | None = None,
     *,
     way: Way = "callback",
     owner: str = "config",
@@ -84,9 +85,9 @@ def set_loss(
             f"{listed(components) or 'none'}",
         )
     row = _row(components[name], name, way, owner)
-    settings: Mapping[str, Any] = {}
+    settings: Mapping[str, JSON] = {}
     if loss is None:
-        block: Mapping[str, Any] = {**row.loss, **row.recipe.loss}
+        block: Mapping[str, JSON] = {**row.loss, **row.recipe.loss}
         settings = row.recipe.config
     else:
         block = loss_block(loss, owner)
@@ -97,13 +98,13 @@ def set_loss(
     if way == "factory":
         after["components"][name]["loss"] = dict(block)
     else:
-        _callback_of(after, owner)["losses"][name] = dict(block)
+        _losses_of(after, owner)[name] = dict(block)
     for key, value in settings.items():
         _set(after, key.split("."), value)
     return _rewritten(text, before, after)
 
 
-def stock_twin(config: Mapping[str, Any]) -> Config:
+def stock_twin(config: Mapping[str, JSON]) -> Config:
     """The config without what is of this package: stock factories, no losses.
 
     Scorers stay: they are looked up by a name that spaCy does not look at.
@@ -117,7 +118,7 @@ def stock_twin(config: Mapping[str, Any]) -> Config:
     return twin
 
 
-def loss_block(loss: str | Mapping[str, Any], owner: str = "loss") -> dict[str, Any]:
+def loss_block(loss: str | Mapping[str, JSON], owner: str = "loss") -> dict[str, JSON]:
     """The block of a loss by a registered name, `dice.DSC.v1`, or a short one, `DSC`.
 
     RAISES: ValueError if there is no such loss, or it cannot be made with such settings.
@@ -136,7 +137,7 @@ def loss_block(loss: str | Mapping[str, Any], owner: str = "loss") -> dict[str, 
     return dict(loss)
 
 
-def sections(name: str, block: Mapping[str, Any]) -> list[str]:
+def sections(name: str, block: Mapping[str, JSON]) -> list[str]:
     """The lines of a section of a config, and of those within it.
 
     name: dotted, of the section.
@@ -149,7 +150,7 @@ def sections(name: str, block: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _line(key: str, value: Any) -> str:
+def _line(key: str, value: JSON) -> str:
     return f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
@@ -160,7 +161,7 @@ def _read(text: str, owner: str) -> Config:
         refuse(owner, f"is not a config that spaCy can read: {' '.join(str(error).split())}")
 
 
-def _only_component(components: Mapping[str, Any], owner: str) -> str:
+def _only_component(components: Mapping[str, Mapping[str, JSON]], owner: str) -> str:
     known = [n for n, block in components.items() if row_of_factory(str(block.get("factory", "")))]
     if len(known) != 1:
         refuse(
@@ -172,7 +173,7 @@ def _only_component(components: Mapping[str, Any], owner: str) -> str:
     return known[0]
 
 
-def _row(block: Mapping[str, Any], name: str, way: Way, owner: str) -> Component:
+def _row(block: Mapping[str, JSON], name: str, way: Way, owner: str) -> Component:
     factory = str(block.get("factory", ""))
     row = row_of_factory(factory)
     if row is None:
@@ -186,7 +187,7 @@ def _row(block: Mapping[str, Any], name: str, way: Way, owner: str) -> Component
     return row
 
 
-def _take_loss(config: dict[str, Any], name: str) -> None:
+def _take_loss(config: Config, name: str) -> None:
     """Take the loss of a component out of the config, in whichever way it is there."""
     block = config["components"][name]
     if isinstance(block.get("loss"), Mapping):
@@ -199,8 +200,8 @@ def _take_loss(config: dict[str, Any], name: str) -> None:
             initialize["before_init"] = None
 
 
-def _callback_of(config: dict[str, Any], owner: str) -> dict[str, Any]:
-    """The block of the callback, made if there is none."""
+def _losses_of(config: Config, owner: str) -> dict[str, Mapping[str, JSON]]:
+    """The losses of the callback, which is made if there is none."""
     initialize = config.setdefault("initialize", {})
     if initialize.get("before_init") is None:
         initialize["before_init"] = {"@callbacks": CALLBACK, "losses": {}}
@@ -212,10 +213,11 @@ def _callback_of(config: dict[str, Any], owner: str) -> dict[str, Any]:
             "only one: have that callback call spacy_dice.callbacks.use_losses, or choose the "
             "factory",
         )
-    return callback
+    losses: dict[str, Mapping[str, JSON]] = callback["losses"]
+    return losses
 
 
-def _set(config: dict[str, Any], path: list[str], value: Any) -> None:
+def _set(config: Config, path: list[str], value: JSON) -> None:
     *parents, key = path
     for parent in parents:
         config = config.setdefault(parent, {})
@@ -223,10 +225,10 @@ def _set(config: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 # A section of a config by its path, and what stands in it: all keys but those that are sections.
-_Nodes = dict[tuple[str, ...], dict[str, Any]]
+_Nodes = dict[tuple[str, ...], dict[str, JSON]]
 
 
-def _nodes(config: Mapping[str, Any], path: tuple[str, ...] = ()) -> _Nodes:
+def _nodes(config: Mapping[str, JSON], path: tuple[str, ...] = ()) -> _Nodes:
     found: _Nodes = {path: {k: v for k, v in config.items() if not isinstance(v, Mapping)}}
     for key, value in config.items():
         if isinstance(value, Mapping):
@@ -292,7 +294,7 @@ class _Text:
             lines.insert(end, line)
 
 
-def _rewritten(text: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _rewritten(text: str, before: Config, after: Config) -> str:
     """The text of `before`, changed where `after` is another config."""
     edited = _Text(text)
     olds, news = _nodes(before), _nodes(after)
@@ -312,7 +314,7 @@ def _rewritten(text: str, before: Mapping[str, Any], after: Mapping[str, Any]) -
     return Config(after).to_str(interpolate=False) + "\n"
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _changes(old: Mapping[str, JSON], new: Mapping[str, JSON]) -> Iterator[tuple[str, str | None]]:
     for key in old.keys() - new.keys():
         yield key, None
     for key, value in new.items():
@@ -320,7 +322,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[s
             yield key, _line(key, value)
 
 
-def _is(text: str, config: Mapping[str, Any]) -> bool:
+def _is(text: str, config: Mapping[str, JSON]) -> bool:
     try:
         return dict(Config().from_str(text, interpolate=False)) == dict(config)
     except ValueError:

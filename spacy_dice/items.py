@@ -5,15 +5,17 @@ token, a category of a document.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy
-from numpy.typing import NDArray
 from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Token
 from spacy.training import Example
 
-Item = tuple[str, Any]
+from ._types import Ints
+
+# A label, and the token, the span or, None, the document that has it.
+Item = tuple[str, int | tuple[int, int] | None]
 # The gold and the predicted items of an example: labels, each with the place where it stands.
 Items = Callable[[Example], tuple[set[Item], set[Item]]]
 
@@ -25,7 +27,7 @@ class DocumentCounts(NamedTuple):
     """Counts of each document and label: an array `(n_docs, n_types, 3)` of tp, fp, fn."""
 
     types: list[str]
-    array: NDArray[Any]
+    array: Ints
 
 
 def token_items(labels: Callable[[Token], Iterable[str]]) -> Items:
@@ -92,8 +94,8 @@ def entity_items(example: Example) -> tuple[set[Item], set[Item]]:
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("ENT_IOB"):
         return set(), set()
-    gold = {(ent.label_, (ent.start, ent.end)) for ent in reference.ents}
-    found = set()
+    gold: set[Item] = {(ent.label_, (ent.start, ent.end)) for ent in reference.ents}
+    found: set[Item] = set()
     for ent in predicted.ents:
         indices = example.alignment.x2y[ent.start : ent.end]
         if len(indices):
@@ -128,10 +130,10 @@ def category_items(threshold: float | None) -> Items:
 
     def items(example: Example) -> tuple[set[Item], set[Item]]:
         gold_cats, cats = example.reference.cats, example.predicted.cats
-        gold = {(label, None) for label, score in gold_cats.items() if score > 0.5}
+        gold: set[Item] = {(label, None) for label, score in gold_cats.items() if score > 0.5}
         if threshold is None:
             best = max(cats, key=lambda label: cats[label], default=None)
-            found = {(best, None)} if best is not None and gold else set()
+            found: set[Item] = {(best, None)} if best is not None and gold else set()
         else:
             found = {
                 (label, None)

@@ -97,7 +97,7 @@ class SentenceSearch(Scored, Trials):
         """Sentences, as spaCy's scorer compares them."""
         if not example.reference.has_annotation("SENT_START"):
             return set(), set()
-        gold = {(SENTENCE, (sent.start, sent.end)) for sent in example.reference.sents}
+        gold: set[Item] = {(SENTENCE, (sent.start, sent.end)) for sent in example.reference.sents}
         if not example.predicted.has_annotation("SENT_START"):
             return gold, set()
         found = example.get_aligned_spans_x2y(example.predicted.sents, False)

@@ -2,11 +2,12 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from math import isfinite
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar
 
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from thinc.api import Optimizer
@@ -20,6 +21,18 @@ from ..losses import DSC, AnyLoss, Batch, Bound, Labels, bind, needs_label_count
 _ANNOTATIONS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START", "ENT_IOB")
 
 
+# What gives the training data, as often as it is called.
+GetExamples = Callable[[], Iterable[Example]]
+
+
+class UpdateSettings(TypedDict, total=False):
+    """What `update` of spaCy's components takes beside the examples."""
+
+    drop: float
+    sgd: Optimizer | None
+    losses: dict[str, float] | None
+
+
 class LossMixin:
     """Goes before a stock component class: holds the loss, binds it to the labels and calls it.
 
@@ -29,10 +42,9 @@ class LossMixin:
     loss: AnyLoss
     name: str
     cfg: dict[str, Any]
-    labels: Any
     annotation: tuple[str, ...] = ()
     _bound: Bound | None = None
-    _bound_to: tuple[Labels, Any] | None = None
+    _bound_to: tuple[Labels, Mapping[str, float] | None] | None = None
     _n_updates: int = 0
 
     def __init__(self, *args: Any, loss: AnyLoss | None = None, **settings: Any) -> None:
@@ -40,7 +52,7 @@ class LossMixin:
         self.set_loss(DSC() if loss is None else loss)
 
     @classmethod
-    def check_loss(cls, component: Any, loss: AnyLoss) -> None:
+    def check_loss(cls, component: TrainablePipe, loss: AnyLoss) -> None:
         """Refuse what cannot be the loss of `component`, ours or stock. RAISES: ValueError."""
         if not callable(loss):
             refuse(
@@ -54,7 +66,7 @@ class LossMixin:
         self._bound = None
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """The names of the columns of the scores of `component`, ours or stock."""
         return component.labels
 
@@ -102,11 +114,11 @@ class LossMixin:
         raise NotImplementedError
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         """Whether `component`, ours or stock, has anything to learn from in the gold document."""
         return any(doc.has_annotation(attribute) for attribute in cls.annotation)
 
-    def check_annotation(self, get_examples: Callable[[], Iterable[Example]]) -> None:
+    def check_annotation(self, get_examples: GetExamples) -> None:
         """Warn of a corpus without anything to learn from, which spaCy takes as it is.
 
         WARNS: UserWarning.
@@ -128,7 +140,7 @@ class LossMixin:
                 stacklevel=3,
             )
 
-    def prepare_loss(self, get_examples: Callable[[], Iterable[Example]] | None = None) -> None:
+    def prepare_loss(self, get_examples: GetExamples | None = None) -> None:
         """Bind the loss anew, after the gold labels were counted if it needs that.
 
         RAISES: ValueError, see `bind_loss`.
@@ -146,16 +158,21 @@ class LossMixin:
             self._bound.advance()
 
 
+_C = TypeVar("_C", bound=LossMixin)
+_P = ParamSpec("_P")
+
 # `nlp.initialize()` without data passes one example of three words, to find out shapes.
 _WITHOUT_DATA = (1, 3)
 
 
-def initialize_with_loss(stock: Callable[..., None]) -> Callable[..., None]:
+def initialize_with_loss(
+    stock: Callable[Concatenate[_C, GetExamples, _P], None],
+) -> Callable[Concatenate[_C, GetExamples, _P], None]:
     """The `initialize` of a stock class, then `prepare_loss`; spaCy sees the stock signature."""
 
     @wraps(stock)
     def initialize(
-        self: Any, get_examples: Callable[[], Iterable[Example]], *args: Any, **settings: Any
+        self: _C, get_examples: GetExamples, *args: _P.args, **settings: _P.kwargs
     ) -> None:
         self.check_annotation(get_examples)
         stock(self, get_examples, *args, **settings)

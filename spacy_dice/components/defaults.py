@@ -5,12 +5,11 @@ makes, of whatever components. That has to cost next to nothing.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 _DSC = {"@losses": "dice.DSC.v1"}
 
 # By the stock factory.
-DEFAULT_LOSSES: Mapping[str, Mapping[str, Any]] = {
+DEFAULT_LOSSES: Mapping[str, Mapping[str, str]] = {
     "ner": _DSC,
     "tagger": _DSC,
     "morphologizer": _DSC,

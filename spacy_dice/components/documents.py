@@ -1,9 +1,8 @@
 """Components that label documents: text categorizers."""
 
-from typing import Any
-
-from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
+from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer, TrainablePipe
 from spacy.tokens import Doc
+from typing_extensions import override
 
 from .base import initialize_with_loss
 from .probed import LOGISTIC, ProbedLoss
@@ -18,8 +17,8 @@ class DiceTextCategorizer(ProbedLoss, TextCategorizer):
     initialize = initialize_with_loss(TextCategorizer.initialize)
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
-        """Whether the document has categories."""
+    @override
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         return bool(doc.cats)
 
 
@@ -33,6 +32,6 @@ class DiceMultiLabelTextCategorizer(ProbedLoss, MultiLabel_TextCategorizer):
     initialize = initialize_with_loss(MultiLabel_TextCategorizer.initialize)
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
-        """Whether the document has categories."""
+    @override
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         return bool(doc.cats)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 from spacy.pipeline.factories import register_factories
 from spacy.util import get_minor_version_range, registry, split_requirement
 
@@ -16,6 +17,7 @@ from .._validation import listed, refuse
 from .defaults import DEFAULT_LOSSES
 
 if TYPE_CHECKING:
+    from .._types import JSON
     from ..losses import AnyLoss
     from .base import LossMixin
     from .table import Component
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _PACKAGE = "spacy-dice"
 
 
-def class_with_loss(component: Any) -> "type[LossMixin] | None":
+def class_with_loss(component: TrainablePipe) -> "type[LossMixin] | None":
     """The class that `with_loss` turns a component into; None if its loss cannot be chosen."""
     from .base import LossMixin
     from .table import COMPONENTS
@@ -34,7 +36,7 @@ def class_with_loss(component: Any) -> "type[LossMixin] | None":
     return next((row.cls for row in rows), None)
 
 
-def with_loss(component: Any, loss: "AnyLoss") -> Any:
+def with_loss(component: TrainablePipe, loss: "AnyLoss") -> TrainablePipe:
     """The stock `component` with `loss`, sharing model, vocabulary and settings.
 
     RETURNS: the component itself, of another class now; for `ner` and `parser` a new one.
@@ -55,7 +57,7 @@ def with_loss(component: Any, loss: "AnyLoss") -> Any:
         component.set_loss(loss)
         return component
     # A cdef class cannot be turned into another one, but made again from its parts.
-    made: Any = cls(
+    made: TrainablePipe = cls(
         component.vocab, component.model, component.name, component.moves, scorer=component.scorer
     )
     made.cfg.update(component.cfg)
@@ -65,7 +67,7 @@ def with_loss(component: Any, loss: "AnyLoss") -> Any:
     return made
 
 
-def register(row: "Component") -> Callable[..., Any]:
+def register(row: "Component") -> Callable[..., TrainablePipe]:
     """Add a row to the table, and its factory to spaCy: the arguments of the stock one, and `loss`.
 
     RETURNS: the factory, for an entry point.
@@ -80,13 +82,13 @@ def register(row: "Component") -> Callable[..., Any]:
     return factory
 
 
-def _register(stock_factory: str, loss: Mapping[str, Any]) -> Callable[..., Any]:
+def _register(stock_factory: str, loss: Mapping[str, "JSON"]) -> Callable[..., TrainablePipe]:
     """Register the factory with a loss beside a stock factory. loss: the block of the default."""
     meta = Language.get_factory_meta(stock_factory)
     stock = registry.factories.get(stock_factory)
     factory = f"dice_{stock_factory}"
 
-    def make(nlp: Language, name: str, loss: Callable[..., Any], **settings: Any) -> Any:
+    def make(nlp: Language, name: str, loss: "AnyLoss", **settings: Any) -> TrainablePipe:
         _note_requirement(nlp)
         return with_loss(stock(nlp=nlp, name=name, **settings), loss)
 
@@ -122,6 +124,6 @@ def _note_requirement(nlp: Language) -> None:
 # spaCy does this when the first pipeline is made, which may come after this module is imported.
 register_factories()
 
-FACTORIES: dict[str, Callable[..., Any]] = {
+FACTORIES: dict[str, Callable[..., TrainablePipe]] = {
     f"dice_{stock}": _register(stock, loss) for stock, loss in DEFAULT_LOSSES.items()
 }

@@ -7,13 +7,14 @@ call of the stock method replaces the one that spaCy would have made.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import Model
-from thinc.types import Floats2d
+from thinc.types import Floats2d, Ragged
 from thinc.util import get_array_module
+from typing_extensions import override
 
 from ..functional import Wrt
 from ..losses import Batch, check_probabilities, main_names
@@ -23,7 +24,7 @@ from .base import LossMixin
 PROBE = 2.0**-24
 
 # One array, a list of arrays, or candidates and an array: whatever the model of a component gives.
-Scores: TypeAlias = Any
+Scores: TypeAlias = Floats2d | list[Floats2d] | tuple[Ragged, Floats2d]
 Restore = Callable[[Floats2d], Scores]
 
 
@@ -98,8 +99,8 @@ class ProbedLoss(LossMixin):
         """Scores of any value for `examples`, in the form of the model's."""
         return self.model.ops.alloc2f(len(examples), len(self.loss_labels))
 
+    @override
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
-        """How often each label is gold in `examples`."""
         names = main_names(self.loss_labels)
         totals = self.model.ops.alloc1f(len(names))
         for batch in minibatch(examples, 128):
@@ -111,8 +112,8 @@ class ProbedLoss(LossMixin):
 class ProbedTokenLoss(ProbedLoss):
     """The same for scores that are a list of arrays, a row per token."""
 
+    @override
     def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
-        """The scores of all rows as one array, and the function that gives such an array back."""
         if not len(scores):
             return self.model.ops.alloc2f(0, len(self.loss_labels)), lambda flat: []
 
@@ -122,8 +123,8 @@ class ProbedTokenLoss(ProbedLoss):
 
         return get_array_module(scores[0]).concatenate(scores), restore
 
+    @override
     def blank_scores(self, examples: Sequence[Example]) -> Scores:
-        """Scores of any value for `examples`, in the form of the model's."""
         n_labels = len(self.loss_labels)
         return [self.model.ops.alloc2f(len(eg.predicted), n_labels) for eg in examples]
 

@@ -1,17 +1,17 @@
 """Components that find and label spans."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from spacy.pipeline import SpanCategorizer
+from spacy.pipeline import SpanCategorizer, TrainablePipe
 from spacy.pipeline.span_finder import SpanFinder
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.types import Floats2d
+from typing_extensions import Unpack, override
 
 from .._validation import refuse
 from ..losses import Labels
-from .base import initialize_with_loss
+from .base import UpdateSettings, initialize_with_loss
 from .probed import LOGISTIC, ProbedLoss, Restore, Scores
 
 # What the losses call the label of a candidate that is no span, where the component has one.
@@ -31,13 +31,13 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
     def get_loss(self, examples: Iterable[Example], spans_scores: Scores) -> tuple[float, Scores]:
         """The loss over the whole batch, and its gradient.
 
-        examples: the batch.
         spans_scores: the candidates and the predictions of the model for them.
         RETURNS: the value of the loss and the gradient by the scores.
         """
         value, (_, gradient) = super().get_loss(examples, spans_scores)
         return value, gradient
 
+    @override
     def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
         """The scores without the candidates, and the function that pairs them again."""
         if not isinstance(scores, tuple):
@@ -45,6 +45,7 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         spans, scores = scores
         return scores, lambda flat: (spans, flat)
 
+    @override
     def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Candidates, and scores of any value for them."""
         ops = self.model.ops
@@ -59,14 +60,15 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         return spans, ops.alloc2f(int(spans.lengths.sum()), len(self.loss_labels))
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    @override
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """The labels, and `O`."""
         labels = component.labels
         return [*labels, NO_SPAN] if component.add_negative_label else labels
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
-        """Whether the document has a span group under the key."""
+    @override
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         return component.key in doc.spans
 
 
@@ -80,7 +82,9 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
     default_layer = LOGISTIC
     initialize = initialize_with_loss(SpanFinder.initialize)
 
-    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+    def update(
+        self, examples: Iterable[Example], **settings: Unpack[UpdateSettings]
+    ) -> dict[str, float]:
         """Learn from a batch of examples; unlike the stock component, from one without tokens."""
         examples = list(examples)
         if not any(len(eg.predicted) for eg in examples):
@@ -90,16 +94,18 @@ class DiceSpanFinder(ProbedLoss, SpanFinder):
             return losses
         return super().update(examples, **settings)
 
+    @override
     def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of any value, a row per token."""
         return self.model.ops.alloc2f(sum(len(eg.predicted) for eg in examples), 2)
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    @override
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """`start` and `end`."""
         return ["start", "end"]
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
-        """Whether the document has a span group under the key."""
+    @override
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         return component.cfg["spans_key"] in doc.spans

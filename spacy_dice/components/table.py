@@ -10,9 +10,12 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from numpy.typing import ArrayLike
+from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .._types import JSON, Floats
 from ..counts import macro_f, micro_f
 from ..items import (
     Items,
@@ -70,7 +73,7 @@ class Score(NamedTuple):
     average: Literal["micro", "macro"] | None = None
 
     @property
-    def of_counts(self) -> Callable[..., Any] | None:
+    def of_counts(self) -> Callable[[ArrayLike], Floats] | None:
         """How it is computed from counts `(…, labels, 3)` of tp, fp, fn; None if it cannot be."""
         return None if self.average is None else {"micro": micro_f, "macro": macro_f}[self.average]
 
@@ -83,17 +86,17 @@ class Recipe(NamedTuple):
     calibrate: options of `spacy dice calibrate`; None where decisions are not to be tuned.
     """
 
-    loss: Mapping[str, Any] = MappingProxyType({})
-    config: Mapping[str, Any] = MappingProxyType({})
+    loss: Mapping[str, JSON] = MappingProxyType({})
+    config: Mapping[str, JSON] = MappingProxyType({})
     calibrate: tuple[str, ...] | None = None
 
 
-def default_loss() -> Mapping[str, Any]:
+def default_loss() -> Mapping[str, JSON]:
     """The loss of a component that is given no other."""
     return {"@losses": "dice.DSC.v1"}
 
 
-def any_component(component: Any) -> bool:
+def any_component(component: TrainablePipe) -> bool:
     """Whether a row is that of `component`, which is of its class: always."""
     return True
 
@@ -119,12 +122,12 @@ class Component:
     cls: type[LossMixin]
     output: Output
     tally: type[Tally]
-    items: Callable[[Any], Items]
+    items: Callable[[TrainablePipe], Items]
     prefix: str
     scores: Mapping[str, Score]
-    loss: Mapping[str, Any] = field(default_factory=default_loss)
+    loss: Mapping[str, JSON] = field(default_factory=default_loss)
     recipe: Recipe = field(default_factory=Recipe)
-    is_of: Callable[[Any], bool] = any_component
+    is_of: Callable[[TrainablePipe], bool] = any_component
 
     @property
     def factory(self) -> str:
@@ -141,15 +144,15 @@ class Component:
         """The registered loss that is spaCy's own for the stock model."""
         return "dice.SE.v1" if self.output == "logistic" else "dice.CE.v1"
 
-    def prefix_of(self, component: Any) -> str:
+    def prefix_of(self, component: TrainablePipe) -> str:
         """The prefix of the scores of `component`, ours or stock."""
         return self.prefix.format(key=key_of(component))
 
-    def columns_of(self, component: Any) -> list[str]:
+    def columns_of(self, component: TrainablePipe) -> list[str]:
         """The label of each column of the output layer of `component`, ours or stock."""
         return main_names(self.cls.name_columns(component))
 
-    def is_annotated(self, component: Any, doc: Doc) -> bool:
+    def is_annotated(self, component: TrainablePipe, doc: Doc) -> bool:
         """Whether a gold document says what is right for `component`, ours or stock."""
         return self.cls.has_annotation(component, doc)
 
@@ -167,7 +170,9 @@ class Component:
         """The scores that are averages of F1, by their keys. key: that of the span group."""
         return {name.format(key=key): s for name, s in self.scores.items() if s.of_counts}
 
-    def averages_of(self, component: Any, examples: Sequence[Example]) -> dict[str, float]:
+    def averages_of(
+        self, component: TrainablePipe, examples: Sequence[Example]
+    ) -> dict[str, float]:
         """These scores of annotated `examples`, from counts, whatever scorer `component` has.
 
         RETURNS: a dict, empty if there are neither gold nor predicted labels.
@@ -177,27 +182,27 @@ class Component:
         return {key: float(s.of_counts(counts)) for key, s in scores if s.of_counts}
 
 
-def key_of(component: Any) -> str:
+def key_of(component: TrainablePipe) -> str:
     """The key of the span group of a component; empty if it has none."""
     return str(getattr(component, "cfg", {}).get("spans_key", ""))
 
 
-def fixed(items: Items) -> Callable[[Any], Items]:
+def fixed(items: Items) -> Callable[[TrainablePipe], Items]:
     """The same items for each component of a row."""
     return lambda component: items
 
 
-def spans_of(component: Any) -> Items:
+def spans_of(component: TrainablePipe) -> Items:
     """The labeled spans of the component's span group."""
     return span_items(key_of(component))
 
 
-def places_of(component: Any) -> Items:
+def places_of(component: TrainablePipe) -> Items:
     """The spans of the component's span group, whatever their labels."""
     return span_items(key_of(component), labeled=False)
 
 
-def categories_over_threshold(component: Any) -> Items:
+def categories_over_threshold(component: TrainablePipe) -> Items:
     """The categories that are probable enough for the component."""
     return category_items(float(component.cfg.get("threshold") or 0.5))
 
@@ -344,7 +349,7 @@ def row_of_factory(factory: str) -> Component | None:
     return next((r for r in COMPONENTS.values() if factory in (r.factory, r.stock)), None)
 
 
-def row_of(component: Any) -> Component | None:
+def row_of(component: TrainablePipe) -> Component | None:
     """The row of a component, be its class ours, stock or derived; None if there is none."""
     for cls in type(component).__mro__:
         for row in COMPONENTS.values():
@@ -353,14 +358,14 @@ def row_of(component: Any) -> Component | None:
     return None
 
 
-def items_of(component: Any) -> tuple[str, Items] | None:
+def items_of(component: TrainablePipe) -> tuple[str, Items] | None:
     """The prefix of a component's scores and what is compared for them; None without a row."""
     row = row_of(component)
     return None if row is None else (row.prefix_of(component), row.items(component))
 
 
 def with_averages(
-    scores: Mapping[str, Any], component: Any, examples: Sequence[Example]
+    scores: Mapping[str, Any], component: TrainablePipe, examples: Sequence[Example]
 ) -> dict[str, Any]:
     """What a scorer says of annotated `examples`, and the averages of the table that it does not.
 

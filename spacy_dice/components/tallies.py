@@ -5,19 +5,27 @@ The labels are those of the loss: entity types, tags, edit trees as text, …
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Generic, TypeVar
 
+import numpy
 import spacy
+from numpy.typing import NDArray
 from spacy.morphology import Morphology
-from spacy.pipeline import Morphologizer
+from spacy.pipeline import EditTreeLemmatizer, Morphologizer
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 from typing_extensions import override
 
+from .._types import JSON, Bools
 from .spans import NO_SPAN
 
+# What a label is while it is counted: text, a hash of it, or two of these.
+_L = TypeVar("_L", bound=str | int | tuple[int, int])
+# Two attributes of each token, `(n_tokens, 2)`.
+Pairs = NDArray[numpy.uint64]
 
-class Tally:
+
+class Tally(Generic[_L]):
     """Counts the labels of one component.
 
     settings: the block of the component in a config.
@@ -38,11 +46,11 @@ class Tally:
     exclusive = True
     counts_decisions = True
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, JSON]) -> None:
         self.settings = settings
         self.documents = 0
         self.decisions = 0
-        self.examples: Counter[Any] = Counter()
+        self.examples: Counter[_L] = Counter()
 
     def add(self, doc: Doc) -> None:
         """Count the labels of a document."""
@@ -54,27 +62,32 @@ class Tally:
         return self.documents > 0
 
     @property
-    def positives(self) -> Counter[Any]:
+    def positives(self) -> Counter[_L]:
         """How many decisions have each label."""
         return self.examples
 
-    def name_of(self, label: Any, strings: StringStore) -> str:
+    def name_of(self, label: _L, strings: StringStore) -> str:
         """The name of what was counted as `label`. strings: those of the documents."""
-        return label if isinstance(label, str) else strings[label]
+        return strings[label] if isinstance(label, int) else str(label)
 
-    def named(self, counts: Mapping[Any, int], strings: StringStore) -> dict[str, int]:
+    def named(self, counts: Mapping[_L, int], strings: StringStore) -> dict[str, int]:
         """Counts by the name of the label, the most frequent first, then by the alphabet."""
         named: Counter[str] = Counter()
         for label, count in counts.items():
             named[self.name_of(label, strings)] += count
         return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
 
+    def setting(self, name: str, default: int) -> int:
+        """A whole number that the component is given, or else takes."""
+        value = self.settings.get(name, default)
+        return value if isinstance(value, int) else default
+
     def note(self, examples: Mapping[str, int]) -> str:
         """What else is to be known about these labels. examples: by name."""
         return ""
 
 
-class TokenTally(Tally):
+class TokenTally(Tally[int]):
     """Tokens by an attribute; 0 means that a token has no label."""
 
     attribute: str
@@ -102,21 +115,21 @@ class Dependencies(TokenTally):
 
     @override
     def note(self, examples: Mapping[str, int]) -> str:
-        least = self.settings.get("min_action_freq", 30)
+        least = self.setting("min_action_freq", 30)
         return (
             f"The parser itself gives up labels with fewer than {least} arcs to the left or to the "
             f"right: they become dep (min_action_freq = {least})."
         )
 
 
-class PairTally(Tally):
+class PairTally(Tally[tuple[int, int]]):
     """Tokens by two attributes."""
 
     attributes: tuple[str, str]
 
-    def has_label(self, pairs: Any) -> Any:
+    def has_label(self, pairs: Pairs) -> Bools:
         """Which tokens have a label. pairs: `(n_tokens, 2)`, the attributes."""
-        return pairs.any(axis=1)
+        return (pairs[:, 0] != 0) | (pairs[:, 1] != 0)
 
     @override
     def add(self, doc: Doc) -> None:
@@ -134,7 +147,7 @@ class Analyses(PairTally):
     attributes = ("MORPH", "POS")
 
     @override
-    def name_of(self, label: Any, strings: StringStore) -> str:
+    def name_of(self, label: tuple[int, int], strings: StringStore) -> str:
         features = Morphology.feats_to_dict(strings[label[0]])
         if label[1]:
             features[Morphologizer.POS_FEAT] = strings[label[1]]
@@ -146,21 +159,22 @@ class EditTrees(PairTally):
     """Edit trees of a lemmatizer, which make the lemma from the form."""
 
     attributes = ("ORTH", "LEMMA")
-    _trees: Any = None
+    _lemmatizer: EditTreeLemmatizer | None = None
 
     @override
-    def has_label(self, pairs: Any) -> Any:
+    def has_label(self, pairs: Pairs) -> Bools:
         return pairs[:, 1] != 0
 
     @override
-    def name_of(self, label: Any, strings: StringStore) -> str:
-        if self._trees is None:
-            self._trees = spacy.blank("en").add_pipe("trainable_lemmatizer").trees
-        return self._trees.tree_to_str(self._trees.add(strings[label[0]], strings[label[1]]))
+    def name_of(self, label: tuple[int, int], strings: StringStore) -> str:
+        if self._lemmatizer is None:
+            self._lemmatizer = spacy.blank("en").add_pipe("trainable_lemmatizer")
+        trees = self._lemmatizer.trees
+        return trees.tree_to_str(trees.add(strings[label[0]], strings[label[1]]))
 
     @override
     def note(self, examples: Mapping[str, int]) -> str:
-        least = self.settings.get("min_tree_freq", 3)
+        least = self.setting("min_tree_freq", 3)
         dropped = sum(count < least for count in examples.values())
         return (
             f"{dropped} of {len(examples)} edit trees are seen fewer than {least} "
@@ -168,7 +182,7 @@ class EditTrees(PairTally):
         )
 
 
-class Sentences(Tally):
+class Sentences(Tally[str]):
     """First tokens of sentences, S, and the others, I."""
 
     _is_there = False
@@ -190,19 +204,19 @@ class Sentences(Tally):
         self.examples.update({"S": starts, "I": len(doc) - starts})
 
 
-class Entities(Tally):
+class Entities(Tally[int]):
     """Entities by type, and tokens outside."""
 
     unit = "entities"
     background = "O"
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, JSON]) -> None:
         super().__init__(settings)
-        self.inside: Counter[Any] = Counter()
+        self.inside: Counter[int] = Counter()
 
     @property
     @override
-    def positives(self) -> Counter[Any]:
+    def positives(self) -> Counter[int]:
         return self.inside
 
     @override
@@ -217,7 +231,7 @@ class Entities(Tally):
             self.decisions += len(entity)
 
 
-class Categories(Tally):
+class Categories(Tally[str]):
     """Categories of documents; one that is never positive is counted, too, with 0."""
 
     unit = decision = "documents"
@@ -247,7 +261,7 @@ class ExclusiveCategories(Categories):
             self.is_consistent = False
 
 
-class GroupTally(Tally):
+class GroupTally(Tally[_L]):
     """Spans of a span group."""
 
     exclusive = False
@@ -258,7 +272,7 @@ class GroupTally(Tally):
         return str(self.settings.get("spans_key", "sc"))
 
 
-class Spans(GroupTally):
+class Spans(GroupTally[int]):
     """Spans by label; how many candidates there are depends on the suggester."""
 
     unit = "spans"
@@ -277,7 +291,7 @@ class Spans(GroupTally):
         return "How many candidates are no span depends on the suggester: with n-grams nearly all."
 
 
-class Edges(GroupTally):
+class Edges(GroupTally[str]):
     """First and last tokens of spans."""
 
     @override

@@ -1,8 +1,13 @@
 """Components that label tokens: tagger, morphologizer, sentence recognizer, lemmatizer."""
 
-from typing import Any
-
-from spacy.pipeline import EditTreeLemmatizer, Morphologizer, SentenceRecognizer, Tagger
+from spacy.pipeline import (
+    EditTreeLemmatizer,
+    Morphologizer,
+    SentenceRecognizer,
+    Tagger,
+    TrainablePipe,
+)
+from typing_extensions import override
 
 from ..losses import Labels
 from .base import initialize_with_loss
@@ -30,7 +35,8 @@ class DiceMorphologizer(ProbedTokenLoss, Morphologizer):
     initialize = initialize_with_loss(Morphologizer.initialize)
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    @override
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """The analyses; each answers to its features, too."""
         return [(label, *label.split("|")) if "|" in label else label for label in component.labels]
 
@@ -57,6 +63,7 @@ class DiceEditTreeLemmatizer(ProbedTokenLoss, EditTreeLemmatizer):
     initialize = initialize_with_loss(EditTreeLemmatizer.initialize)
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    @override
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """The edit trees, as text."""
         return [component.trees.tree_to_str(tree) for tree in component.labels]

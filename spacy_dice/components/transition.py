@@ -7,26 +7,42 @@ that it asks for no particular one of several gold moves.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy
-from spacy.pipeline import DependencyParser, EntityRecognizer
+from spacy.pipeline import DependencyParser, EntityRecognizer, TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.types import Floats2d
+from typing_extensions import Unpack, override
 
 from .._validation import refuse
 from ..losses import AnyLoss, Batch, Labels, main_names
-from .base import LossMixin, initialize_with_loss
+from .base import LossMixin, UpdateSettings, initialize_with_loss
+
+
+class _Moves(Protocol):
+    """What is used of the transition systems of spaCy."""
+
+    n_moves: int
+
+    def get_class_name(self, move: int) -> str: ...
+
+    def init_gold_batch(
+        self, examples: Sequence[Example]
+    ) -> tuple[Sequence[object], Sequence[object], int]: ...
+
+    def get_oracle_sequence_from_state(self, state: object, gold: object) -> list[int]: ...
 
 
 class TransitionLoss(LossMixin):
     """Replaces `get_batch_loss` of a stock class."""
 
-    moves: Any
+    moves: _Moves
 
     @classmethod
-    def check_loss(cls, component: Any, loss: AnyLoss) -> None:
+    @override
+    def check_loss(cls, component: TrainablePipe, loss: AnyLoss) -> None:
         """Refuse what cannot be the loss of `component`, and beam updates. RAISES: ValueError."""
         super().check_loss(component, loss)
         if component.cfg["beam_update_prob"] > 0:
@@ -36,7 +52,9 @@ class TransitionLoss(LossMixin):
                 "updates compute a loss of their own, which a loss block cannot replace",
             )
 
-    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+    def update(
+        self, examples: Iterable[Example], **settings: Unpack[UpdateSettings]
+    ) -> dict[str, float]:
         """Learn from a batch of examples, as the stock component does."""
         self.bind_loss()
         return super().update(examples, **settings)  # type: ignore[misc]
@@ -65,12 +83,14 @@ class TransitionLoss(LossMixin):
         return gradient
 
     @classmethod
-    def name_columns(cls, component: Any) -> Labels:
+    @override
+    def name_columns(cls, component: TrainablePipe) -> Labels:
         """The names of the moves, `B-PER`; each answers to its label, `PER`, too."""
         moves = component.moves
         names = [moves.get_class_name(i) for i in range(moves.n_moves)]
         return [(name, *filter(None, name.split("-", 1)[1:])) for name in names]
 
+    @override
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
         """How often each move is in the gold sequences of `examples`."""
         totals = [0] * self.moves.n_moves
@@ -93,7 +113,8 @@ class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
     initialize = initialize_with_loss(EntityRecognizer.initialize)
 
     @classmethod
-    def has_annotation(cls, component: Any, doc: Doc) -> bool:
+    @override
+    def has_annotation(cls, component: TrainablePipe, doc: Doc) -> bool:
         """Whether the document has entities, or spans that are known to be none."""
         known_to_be_none = component.cfg["incorrect_spans_key"] in doc.spans
         return known_to_be_none or super().has_annotation(component, doc)
