@@ -34,6 +34,7 @@ import numpy
 from thinc.loss import CategoricalCrossentropy, Loss
 from thinc.types import Floats1d, Floats2d, Ints1d
 from thinc.util import get_array_module
+from typing_extensions import override
 
 from .._validation import check_fraction, check_non_negative, listed, nearest, refuse
 from ..functional import Wrt
@@ -295,11 +296,12 @@ class WeightedLoss(RegisteredLoss):
 
     class_weights: dict[str, float] | None = None
 
+    @override
     def validate(self) -> None:
-        """Refuse negative weights."""
         for label, weight in (self.class_weights or {}).items():
             check_non_negative(self.owner, f"class_weights[{label!r}]", weight)
 
+    @override
     def bind(
         self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
     ) -> Bound:
@@ -332,6 +334,7 @@ class NestedLoss(RegisteredLoss):
         raise NotImplementedError
 
     @property
+    @override
     def needs_label_counts(self) -> bool:
         """Whether one of the losses needs them."""
         return any(needs_label_counts(loss) for loss in self.children())
@@ -346,6 +349,7 @@ class ForeignLoss(RegisteredLoss):
 
     loss: AnyLoss
 
+    @override
     def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """Value and gradient, whatever that is taken of."""
         if batch.weights is None:

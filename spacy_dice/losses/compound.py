@@ -7,6 +7,7 @@ from typing import Any
 
 from thinc.types import Floats2d
 from thinc.util import get_array_module
+from typing_extensions import override
 
 from .._validation import check_non_negative, is_number, listed, nearest, refuse
 from .base import AnyLoss, Bound, NestedLoss, bind
@@ -33,8 +34,8 @@ class Compound(NestedLoss):
     losses: dict[str, Any]
     weights: dict[str, Any] | None = None
 
+    @override
     def validate(self) -> None:
-        """Refuse weights without a loss, and what is neither a number nor a schedule."""
         if not self.losses:
             refuse(self.owner, "losses must name at least one loss, got none")
         for name, loss in self.losses.items():
@@ -61,14 +62,14 @@ class Compound(NestedLoss):
         weights = self.weights or {}
         return {name: Weight(weights.get(name, 1.0)) for name in self.losses}
 
+    @override
     def children(self) -> Iterable[AnyLoss]:
-        """The losses of the sum."""
         return self.losses.values()
 
+    @override
     def bind(
         self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
     ) -> Bound:
-        """Bind each of the losses."""
         return BoundSum(
             self, {name: bind(loss, labels, counts) for name, loss in self.losses.items()}
         )
@@ -88,8 +89,8 @@ class BoundSum(Bound):
         super().__init__(loss)
         self.parts = parts
 
+    @override
     def evaluate(self, batch: Batch, learn: bool) -> tuple[float, Floats2d]:
-        """The weighted sum of values and of gradients."""
         total, gradient = 0.0, get_array_module(batch.probs).zeros_like(batch.probs)
         for name, part in self.parts.items():
             weight = self.loss.weights_now[name].value
@@ -98,6 +99,7 @@ class BoundSum(Bound):
             gradient += weight * part_gradient
         return total, gradient
 
+    @override
     def advance(self) -> None:
         """Take the next value of each schedule, here and in the losses."""
         for name, part in self.parts.items():

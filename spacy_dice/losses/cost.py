@@ -14,6 +14,7 @@ from typing import Any
 
 from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
+from typing_extensions import override
 
 from .._validation import check_fraction, check_non_negative, check_positive, refuse
 from .base import AnyLoss, Bound, NestedLoss, bind
@@ -40,16 +41,16 @@ class CostLoss(NestedLoss):
         """The loss that is weighted if none is given."""
         raise NotImplementedError
 
+    @override
     def validate(self) -> None:
-        """Refuse what is no loss, and a horizon that is not positive."""
         if self.loss is None:
             self.loss = self.default()
         if not callable(self.loss):
             refuse(self.owner, f"loss must be a registered loss, got {self.loss!r}")
         check_positive(self.owner, "horizon", self.horizon)
 
+    @override
     def children(self) -> Iterable[AnyLoss]:
-        """The loss that is weighted."""
         return [self.loss]
 
     def negative_columns(self, labels: Labels | None) -> list[int]:
@@ -64,6 +65,7 @@ class CostLoss(NestedLoss):
         """What cells, `(n, c)`, or rows, `(n, 1)`, are to count, for the counts that are kept."""
         raise NotImplementedError
 
+    @override
     def bind(
         self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
     ) -> "BoundCost":
@@ -85,6 +87,7 @@ class BoundCost(Bound):
         self.inner, self.negative = inner, negative
         self.counts: Floats1d | Floats2d | None = None
 
+    @override
     def evaluate(self, batch: Batch, learn: bool) -> tuple[float, Floats2d]:
         """The loss with the costs of the counts so far, these rows included."""
         counts = self.loss.count(batch, self.negative)
@@ -99,8 +102,8 @@ class BoundCost(Bound):
             costs = costs * batch.weights
         return self.inner(batch._replace(weights=costs), learn=learn)
 
+    @override
     def advance(self) -> None:
-        """Pass on to the loss that is weighted."""
         self.inner.advance()
 
 
@@ -138,22 +141,24 @@ class F1(CostLoss):
     beta: float = 1.0
     floor: float = 0.05
 
+    @override
     def default(self) -> AnyLoss:
-        """See the class."""
         return DSC(ce_weight=0.3)
 
+    @override
     def validate(self) -> None:
-        """Refuse what is no loss, and numbers out of range."""
         super().validate()
         if isinstance(self.negatives, str):
             refuse(self.owner, f"negatives must be a list of labels, got {self.negatives!r}")
         check_positive(self.owner, "beta", self.beta)
         check_fraction(self.owner, "floor", self.floor)
 
+    @override
     def negative_columns(self, labels: Labels | None) -> list[int]:
         """The columns of `negatives`; there may be none."""
         return sorted({i for name in self.negatives for i in columns_of(name, labels or ())})
 
+    @override
     def count(self, batch: Batch, negative: list[int]) -> Floats1d | None:
         """Over all labels but the negatives, tp, what is predicted and what is gold."""
         if not batch.exclusive:
@@ -163,6 +168,7 @@ class F1(CostLoss):
         counts = _soft_counts(batch)
         return counts.sum(axis=1) - counts[:, negative].sum(axis=1)
 
+    @override
     def costs(self, batch: Batch, counts: Floats1d, negative: list[int]) -> Floats2d:
         """1, and the weight for negatives."""
         weight = self.weight(counts)
@@ -210,19 +216,21 @@ class MacroF1(CostLoss):
 
     power: float = 0.25
 
+    @override
     def default(self) -> AnyLoss:
-        """See the class."""
         return DSC(ce_weight=1.0)
 
+    @override
     def validate(self) -> None:
-        """Refuse what is no loss, and numbers out of range."""
         super().validate()
         check_non_negative(self.owner, "power", self.power)
 
+    @override
     def count(self, batch: Batch, negative: list[int]) -> Floats2d:
         """Of each label, tp, what is predicted and what is gold: `(3, c)`."""
         return _soft_counts(batch)
 
+    @override
     def costs(self, batch: Batch, counts: Floats2d, negative: list[int]) -> Floats2d:
         """The weights of the labels, for each row that of its gold label."""
         xp = get_array_module(counts)

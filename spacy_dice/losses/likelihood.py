@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy
 from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
+from typing_extensions import override
 
 from .. import functional
 from .._validation import check_non_negative, is_number, refuse
@@ -22,8 +23,8 @@ class CE(RegisteredLoss):
     (array([[ 0.25, -0.25]], dtype=float32), 0.2876...)
     """
 
+    @override
     def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.cross_entropy`."""
         return cross_entropy(batch)
 
 
@@ -44,17 +45,19 @@ class WCE(WeightedLoss):
 
     K: float = 10.0
 
+    @override
     def validate(self) -> None:
-        """Refuse weights and K that make negative losses."""
         super().validate()
         if not is_number(self.K) or self.K < 1:
             refuse(self.owner, f"K must be >= 1, got {self.K!r}")
 
     @property
+    @override
     def needs_label_counts(self) -> bool:
         """True if there are no `class_weights`."""
         return not self.class_weights
 
+    @override
     def weights_of_columns(
         self, labels: Labels | None, counts: Mapping[str, float] | None
     ) -> list[float] | None:
@@ -64,8 +67,8 @@ class WCE(WeightedLoss):
         found = numpy.array([counts.get(name, 0) for name in main_names(labels)], dtype="float64")
         return self.weights_of_counts(found).tolist()
 
+    @override
     def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.cross_entropy`."""
         if batch.class_weights is None:
             seen = batch.targets if batch.weights is None else batch.targets * batch.weights
             batch = batch._replace(class_weights=self.weights_of_counts(seen.sum(axis=0)))
@@ -90,8 +93,8 @@ class SE(WeightedLoss):
     (array([[ 0.25, -0.25]], dtype=float32), 0.0625)
     """
 
+    @override
     def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.squared_error`."""
         return functional.squared_error(batch.probs, batch.targets, **batch.settings)
 
 
@@ -105,8 +108,8 @@ class MixedLoss(WeightedLoss):
 
     ce_weight: float = 1.0
 
+    @override
     def validate(self) -> None:
-        """Refuse a negative weight."""
         super().validate()
         check_non_negative(self.owner, "ce_weight", self.ce_weight)
 
@@ -114,6 +117,7 @@ class MixedLoss(WeightedLoss):
         """The loss without cross entropy."""
         raise NotImplementedError
 
+    @override
     def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
         """``bare + ce_weight * CE``."""
         value, gradient = self.bare(batch)
@@ -140,13 +144,13 @@ class FL(MixedLoss):
     focus: float = 1.0
     ce_weight: float = 0.5
 
+    @override
     def validate(self) -> None:
-        """Refuse a negative focus."""
         super().validate()
         check_non_negative(self.owner, "focus", self.focus)
 
+    @override
     def bare(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.focal`."""
         return functional.focal(batch.probs, batch.targets, focus=self.focus, **batch.settings)
 
 

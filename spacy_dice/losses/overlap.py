@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from thinc.types import Floats2d
+from typing_extensions import override
 
 from .. import functional
 from .._validation import check_choice, check_non_negative, refuse
@@ -25,14 +26,15 @@ class OverlapLoss(MixedLoss):
     reduction: str = "example"
     exclude: Sequence[str] = ()
 
+    @override
     def validate(self) -> None:
-        """Refuse a negative smooth and unknown reductions."""
         super().validate()
         check_non_negative(self.owner, "smooth", self.smooth)
         check_choice(self.owner, "reduction", self.reduction, functional.REDUCTIONS)
         if isinstance(self.exclude, str):
             refuse(self.owner, f"exclude must be a list of labels, got {self.exclude!r}")
 
+    @override
     def weights_of_columns(
         self, labels: Labels | None, counts: Mapping[str, float] | None
     ) -> list[float] | None:
@@ -55,8 +57,8 @@ class DL(OverlapLoss):
     0.3111...
     """
 
+    @override
     def bare(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.dice`."""
         return functional.dice(
             batch.probs,
             batch.targets,
@@ -81,14 +83,14 @@ class TL(OverlapLoss):
     alpha: float = 0.5
     beta: float = 0.5
 
+    @override
     def validate(self) -> None:
-        """Refuse negative alpha and beta."""
         super().validate()
         check_non_negative(self.owner, "alpha", self.alpha)
         check_non_negative(self.owner, "beta", self.beta)
 
+    @override
     def bare(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.tversky`."""
         return functional.tversky(
             batch.probs,
             batch.targets,
@@ -122,13 +124,13 @@ class DSC(OverlapLoss):
     # than for its siblings: on the dev set of WNUT 2017 F1 rises with 0.3, 1 and 2.
     ce_weight: float = 2.0
 
+    @override
     def validate(self) -> None:
-        """Refuse a negative alpha."""
         super().validate()
         check_non_negative(self.owner, "alpha", self.alpha)
 
+    @override
     def bare(self, batch: Batch) -> tuple[float, Floats2d]:
-        """See `functional.self_adjusting_dice`."""
         return functional.self_adjusting_dice(
             batch.probs,
             batch.targets,
