@@ -139,7 +139,7 @@ def published(logits: Tensor, ids: Tensor) -> Tensor:
     A loop over the classes; each is a binary problem of the probability of the class.
     """
     p, y = hard(logits, ids)
-    total: Any = 0.0
+    total = logits.new_zeros(len(logits))
     for c in range(logits.shape[1]):
         of_class, gold = p[:, c].reshape(-1, 1), y[:, c].reshape(-1, 1)
         u = (1 - of_class) ** 1.0 * of_class
@@ -163,12 +163,18 @@ LOSSES: dict[str, tuple[Callable[[], Loss], Formula, Formula | None]] = {
 }
 
 
-def step(loss: Formula, logits: Tensor, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+def gradient_of(leaf: Tensor) -> Tensor:
+    """What backward left."""
+    assert leaf.grad is not None
+    return leaf.grad
+
+
+def step(loss: Formula, logits: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """Forward and backward."""
     z = logits.detach().requires_grad_()
     value = loss(z, ids)
     value.backward()
-    return value.detach(), z.grad
+    return value.detach(), gradient_of(z)
 
 
 def seconds(loss: Formula, logits: Tensor, ids: Tensor) -> float:
@@ -253,13 +259,13 @@ def finite_cells(cells: int = 1_000_000) -> dict[str, Any]:
                         logits = torch.nn.functional.linear(z, torch.eye(10))
                         value = loss(logits, ids)
                     value.backward()
-                    wrong = int((~z.grad.isfinite()).sum()) + int(not value.isfinite())
+                    wrong = int((~gradient_of(z).isfinite()).sum()) + int(not value.isfinite())
                     counted["cells"] += z.numel()
                     counted["cases"].append([activation, alpha, smooth, dtype, wrong])
     counted["not_finite"] = sum(case[-1] for case in counted["cases"])
     naive = torch.tensor([[30.0, -30.0]]).repeat(10, 1).requires_grad_()
     dsc_half(naive, torch.zeros(10, dtype=torch.long)).backward()
-    counted["not_finite_by_autograd_alpha_0.5"] = int((~naive.grad.isfinite()).sum())
+    counted["not_finite_by_autograd_alpha_0.5"] = int((~gradient_of(naive).isfinite()).sum())
     return counted
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy
 import spacy
@@ -24,20 +24,35 @@ import torch
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.training.batchers import minibatch_by_padded_size
+from torch.utils.data import DataLoader, Dataset
 from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     DataCollatorForTokenClassification,
-    Trainer,
-    TrainingArguments,
     set_seed,
 )
+from transformers.trainer import Trainer
+from transformers.training_args import TrainingArguments
 
 from spacy_dice.scorers import make_ner_scorer
 from spacy_dice.torch import CELoss, DSCLoss, as_compute_loss_func
 
 LOSSES = {"CE": CELoss, "DSC": DSCLoss}
-SETTINGS = {
+
+
+class Settings(TypedDict):
+    """What all runs have in common; the record names it so."""
+
+    steps: int
+    batch_words_padded: int
+    buffer: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+
+
+SETTINGS: Settings = {
     "steps": 200,
     "batch_words_padded": 320,
     "buffer": 256,
@@ -72,14 +87,28 @@ class Batches:
                 yield [positions[id(doc)] for doc in batch]
 
 
+class Features(Dataset[dict[str, Any]]):
+    """What a tokenizer makes of each document, as PyTorch wants data."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.rows[index]
+
+
 class WordTrainer(Trainer):
     """A Trainer whose batches are spaCy's."""
 
     batches: Batches
 
-    def get_train_dataloader(self) -> torch.utils.data.DataLoader:
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Return a loader of the batches."""
-        return torch.utils.data.DataLoader(
+        assert isinstance(self.train_dataset, Features)
+        return DataLoader(
             self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator
         )
 
@@ -106,25 +135,25 @@ def with_entities(doc: Doc, tags: list[str]) -> Doc:
     return predicted
 
 
-def encoded(docs: list[Doc], tokenizer: Any, ids: dict[str, int]) -> list[dict[str, Any]]:
+def encoded(docs: list[Doc], tokenizer: Any, ids: dict[str, int]) -> Features:
     """Word pieces; the first piece of a word has its label, the others -100."""
-    features = []
+    features: list[dict[str, Any]] = []
     for doc in docs:
         pieces = tokenizer([t.text for t in doc], is_split_into_words=True, truncation=True)
         words, tags, labels = pieces.word_ids(), tags_of(doc), []
         for before, word in zip([None, *words], words, strict=False):
             labels.append(ids[tags[word]] if word is not None and word != before else -100)
         features.append({**pieces, "labels": labels})
-    return features
+    return Features(features)
 
 
 def scores_of(
-    trainer: Trainer, docs: list[Doc], features: list[dict[str, Any]], names: list[str]
+    trainer: Trainer, docs: list[Doc], features: Features, names: list[str]
 ) -> dict[str, Any]:
     """What spaCy's side records, from the same scorer."""
-    guesses = trainer.predict(features).predictions.argmax(-1)
+    guesses = numpy.asarray(trainer.predict(features).predictions).argmax(-1)
     examples = []
-    for doc, feature, row in zip(docs, features, guesses, strict=True):
+    for doc, feature, row in zip(docs, features.rows, guesses, strict=True):
         of_words = [i for i, label in enumerate(feature["labels"]) if label != -100]
         tags = [names[row[i]] for i in of_words]
         # Words without a piece of their own, or cut off, have no entity.

@@ -1,10 +1,11 @@
 """The analytic gradient as PyTorch's autograd wants it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from typing_extensions import Unpack
 
 from ._plan import Plan, evaluate, evaluate_blocks
 
@@ -18,6 +19,13 @@ def value_of(plan: Plan, logits: Tensor, targets: Tensor, tensors: Sequence[Tens
     return _Eager.apply(plan, logits, targets, *tensors)
 
 
+class _Context(FunctionCtx):
+    """What forward leaves for backward. PyTorch makes it, and gives it these names."""
+
+    plan: Plan
+    saved_tensors: tuple[Tensor, ...]
+
+
 class _Eager(torch.autograd.Function):
     """Value and gradient are computed together; backward multiplies.
 
@@ -26,7 +34,9 @@ class _Eager(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor) -> Tensor:
+    def forward(
+        ctx: _Context, plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor
+    ) -> Tensor:
         """Return the value, and keep the gradient and what it depends on."""
         value, gradient = evaluate_blocks(plan, logits, targets, tensors)
         ctx.plan = plan
@@ -34,7 +44,7 @@ class _Eager(torch.autograd.Function):
         return value
 
     @staticmethod
-    def backward(ctx: Any, of_value: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: _Context, of_value: Tensor) -> tuple[Tensor | None, ...]:
         """Multiply the gradient by that of the value."""
         return _backward(ctx, of_value)
 
@@ -52,7 +62,11 @@ class _Mappable(torch.autograd.Function):
         return evaluate(plan, logits, targets, tensors)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(
+        ctx: _Context,
+        inputs: tuple[Plan, Unpack[tuple[Tensor, ...]]],
+        output: tuple[Tensor, Tensor],
+    ) -> None:
         """Keep the gradient and what it depends on."""
         plan, *tensors = inputs
         ctx.plan = plan
@@ -60,12 +74,12 @@ class _Mappable(torch.autograd.Function):
         ctx.save_for_backward(output[1], *tensors)
 
     @staticmethod
-    def backward(ctx: Any, of_value: Tensor, _: Any) -> tuple[Any, ...]:
+    def backward(ctx: _Context, of_value: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """Multiply the gradient by that of the value."""
         return _backward(ctx, of_value)
 
 
-def _backward(ctx: Any, of_value: Tensor) -> tuple[Any, ...]:
+def _backward(ctx: _Context, of_value: Tensor) -> tuple[Tensor | None, ...]:
     gradient, logits, targets, *tensors = ctx.saved_tensors
     if torch.is_grad_enabled():
         gradient = evaluate(ctx.plan, logits, targets, tensors)[1]

@@ -44,8 +44,8 @@ def evaluate(
         `(n, c)` of cells for a sigmoid; and the gradient of their sum by the logits, `(n, c)`.
     """
     outputs = Outputs(logits, plan.exclusive)
-    value: Any = None
-    gradient: Any = None
+    value: Tensor | None = None
+    gradient: Tensor | None = None
     for over_batch, weights, summands in _groups(plan.summands):
         of_weights = _at(tensors, weights)
         part = _sum(
@@ -61,6 +61,8 @@ def evaluate(
         if plan.reduced:
             values = values.sum()
         value, gradient = _plus(value, values), _plus(gradient, by_logits)
+    assert value is not None
+    assert gradient is not None
     return value, gradient
 
 

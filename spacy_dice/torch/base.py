@@ -1,7 +1,7 @@
 """What the modules share: shapes, masks, reductions and refusals."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,14 @@ class Weighted(NamedTuple):
     factor: float
     weights: Tensor | None
     class_weights: Tensor | None
+
+
+class LossSettings(TypedDict, total=False):
+    """The settings of `Loss`."""
+
+    activation: str
+    reduction: str
+    ignore_index: int
 
 
 class Loss(nn.Module):
@@ -268,7 +276,7 @@ class Loss(nn.Module):
         return ", ".join(f"{k}={v!r}" for k, v in settings.items())
 
 
-def class_tensor(owner: str, name: str, values: Any) -> Tensor | None:
+def class_tensor(owner: str, name: str, values: Sequence[float] | Tensor | None) -> Tensor | None:
     """Numbers >= 0, one for each class, as a tensor; None stays None."""
     if values is None:
         return None
@@ -281,7 +289,7 @@ def class_tensor(owner: str, name: str, values: Any) -> Tensor | None:
     return tensor
 
 
-def check_ids(owner: str, name: str, ids: Any) -> tuple[int, ...]:
+def check_ids(owner: str, name: str, ids: Sequence[int]) -> tuple[int, ...]:
     """Refuse anything but a list of class ids."""
     if isinstance(ids, str) or not isinstance(ids, Sequence):
         refuse(owner, f"{name} must be a list of class ids, got {ids!r}")

@@ -1,13 +1,22 @@
 """Losses for Hugging Face's `Trainer`: token, sequence and question classification."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 
 from .._validation import listed, refuse
 from .base import Loss
+
+if TYPE_CHECKING:
+    from transformers.utils import ModelOutput
+
+# What a model returns: a mapping of tensors, or an object that has them.
+Outputs: TypeAlias = "ModelOutput | Mapping[str, Tensor]"
+# An example as a tokenizer gives it, and what makes a batch of such.
+Features = Mapping[str, Tensor | Sequence[int] | int]
+Collate = Callable[[Sequence[Features]], Mapping[str, Tensor]]
 
 _POSITIONS = ("start_positions", "end_positions")
 
@@ -42,7 +51,7 @@ class ComputeLoss:
         self.loss = loss
 
     def __call__(
-        self, outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None
+        self, outputs: Outputs, labels: Tensor, num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """Return the loss of a batch.
 
@@ -62,14 +71,15 @@ class ComputeLoss:
             # Rows of starts and of ends are rows alike, so that running counts see both at once.
             logits, labels = torch.cat([start, end]), torch.cat([labels[:, 0], labels[:, 1]])
         else:
-            logits = _get(outputs, "logits")
-            if logits is None:
+            found = _get(outputs, "logits")
+            if found is None:
                 names = listed(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
                 refuse(
                     self.loss.owner,
                     "the model's outputs must have logits, or start_logits and end_logits, got "
                     f"{names}",
                 )
+            logits = found
         total, count = self.loss.sum_and_count(logits, labels)
         if num_items_in_batch is not None:
             count = torch.as_tensor(num_items_in_batch, device=total.device)
@@ -95,15 +105,16 @@ class QuestionAnsweringCollator:
     collate: what makes the batch, `transformers.default_data_collator` if nothing is given.
     """
 
-    def __init__(self, collate: Callable[[Sequence[Any]], Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, collate: Collate | None = None) -> None:
         self.collate = collate
 
-    def __call__(self, features: Sequence[Any]) -> dict[str, Any]:
+    def __call__(self, features: Sequence[Features]) -> dict[str, Tensor]:
         """Return the batch."""
         if self.collate is None:
             from transformers import default_data_collator
 
-            batch = default_data_collator(list(features))
+            # It takes mappings, but gives them a type that nothing else has.
+            batch = default_data_collator(list(features))  # type: ignore[arg-type]
         else:
             batch = dict(self.collate(features))
         missing = [name for name in _POSITIONS if name not in batch]
@@ -120,7 +131,7 @@ class QuestionAnsweringCollator:
         return batch
 
 
-def _get(outputs: Any, name: str) -> Any:
+def _get(outputs: Outputs, name: str) -> Tensor | None:
     if isinstance(outputs, Mapping):
         return outputs.get(name)
     return getattr(outputs, name, None)

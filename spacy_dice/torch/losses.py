@@ -1,14 +1,14 @@
 """Cross entropy, weighted cross entropy, focal loss and the Dice family."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from typing_extensions import Unpack
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
-from .base import Batch, Loss, Weighted, at_least_one, check_ids, class_tensor
+from .base import Batch, Loss, LossSettings, Weighted, at_least_one, check_ids, class_tensor
 from .functional import CrossEntropy, Focal, Term, gold_counts
 from .overlap import Dice, SelfAdjustingDice, Tversky
 
@@ -58,6 +58,12 @@ class CELoss(Loss):
         return cross_entropy(logits, targets, class_weights, reduction=reduction)
 
 
+class WeightedSettings(LossSettings, total=False):
+    """The settings of `WeightedLoss`."""
+
+    class_weights: Sequence[float] | Tensor | None
+
+
 class WeightedLoss(Loss):
     """A loss whose classes can be weighted.
 
@@ -66,7 +72,12 @@ class WeightedLoss(Loss):
 
     class_weights: Tensor | None
 
-    def __init__(self, *, class_weights: Sequence[float] | Tensor | None = None, **settings: Any):
+    def __init__(
+        self,
+        *,
+        class_weights: Sequence[float] | Tensor | None = None,
+        **settings: Unpack[LossSettings],
+    ) -> None:
         super().__init__(**settings)
         self.register_buffer(
             "class_weights", class_tensor(self.owner, "class_weights", class_weights)
@@ -100,7 +111,7 @@ class WCELoss(WeightedLoss, CELoss):
         class_weights: Sequence[float] | Tensor | None = None,
         label_counts: Sequence[float] | Tensor | None = None,
         K: float = 10.0,
-        **settings: Any,
+        **settings: Unpack[LossSettings],
     ) -> None:
         super().__init__(class_weights=class_weights, **settings)
         if not is_number(K) or K < 1:
@@ -127,6 +138,12 @@ class WCELoss(WeightedLoss, CELoss):
         return torch.log10((counts.sum() - seen).clamp(min=0) / seen + self.K)
 
 
+class MixedSettings(WeightedSettings, total=False):
+    """The settings of `MixedLoss`."""
+
+    ce_weight: float
+
+
 class MixedLoss(WeightedLoss):
     """A loss that cross entropy is added to.
 
@@ -134,7 +151,7 @@ class MixedLoss(WeightedLoss):
         by itself.
     """
 
-    def __init__(self, *, ce_weight: float = 1.0, **settings: Any) -> None:
+    def __init__(self, *, ce_weight: float = 1.0, **settings: Unpack[WeightedSettings]) -> None:
         super().__init__(**settings)
         check_non_negative(self.owner, "ce_weight", ce_weight)
         self.ce_weight = ce_weight
@@ -162,7 +179,9 @@ class FocalLoss(MixedLoss):
     tensor(0.1733)
     """
 
-    def __init__(self, *, focus: float = 1.0, ce_weight: float = 0.5, **settings: Any) -> None:
+    def __init__(
+        self, *, focus: float = 1.0, ce_weight: float = 0.5, **settings: Unpack[WeightedSettings]
+    ) -> None:
         super().__init__(ce_weight=ce_weight, **settings)
         check_non_negative(self.owner, "focus", focus)
         self.focus = focus
@@ -170,6 +189,18 @@ class FocalLoss(MixedLoss):
     def bare(self) -> Term:
         """Focal loss."""
         return Focal(focus=float(self.focus))
+
+
+class OverlapSettings(WeightedSettings, total=False):
+    """The settings of `OverlapLoss`, but for `ce_weight`."""
+
+    smooth: float
+    over: str
+    exclude: Sequence[int]
+
+
+class MixedOverlapSettings(OverlapSettings, MixedSettings, total=False):
+    """The settings of `OverlapLoss`."""
 
 
 class OverlapLoss(MixedLoss):
@@ -187,7 +218,7 @@ class OverlapLoss(MixedLoss):
         smooth: float = 1.0,
         over: str = "example",
         exclude: Sequence[int] = (),
-        **settings: Any,
+        **settings: Unpack[MixedSettings],
     ) -> None:
         super().__init__(**settings)
         check_non_negative(self.owner, "smooth", smooth)
@@ -236,7 +267,9 @@ class TverskyLoss(OverlapLoss):
     tensor(0.3429)
     """
 
-    def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Any) -> None:
+    def __init__(
+        self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[MixedOverlapSettings]
+    ) -> None:
         super().__init__(**settings)
         check_non_negative(self.owner, "alpha", alpha)
         check_non_negative(self.owner, "beta", beta)
@@ -273,7 +306,7 @@ class DSCLoss(OverlapLoss):
         alpha: float = 1.0,
         detach_weight: bool = False,
         ce_weight: float = 2.0,
-        **settings: Any,
+        **settings: Unpack[OverlapSettings],
     ) -> None:
         super().__init__(ce_weight=ce_weight, **settings)
         check_non_negative(self.owner, "alpha", alpha)

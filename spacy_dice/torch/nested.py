@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from typing_extensions import Unpack, override
 
 from .._validation import (
     check_fraction,
@@ -17,7 +18,7 @@ from .._validation import (
     nearest,
     refuse,
 )
-from .base import Batch, Loss, Weighted, check_ids
+from .base import Batch, Loss, LossSettings, Weighted, check_ids
 from .functional import Outputs, gold_counts
 from .losses import DSCLoss
 
@@ -25,7 +26,7 @@ from .losses import DSCLoss
 class NestedLoss(Loss):
     """A loss made of others; their `reduction` is not used, their activation must be the same."""
 
-    def _check_children(self, losses: Iterable[tuple[str, Any]]) -> None:
+    def _check_children(self, losses: Iterable[tuple[str, Loss]]) -> None:
         for name, loss in losses:
             if not isinstance(loss, Loss):
                 refuse(self.owner, f"{name} must be a loss of spacy_dice.torch, got {loss!r}")
@@ -56,7 +57,7 @@ class CompoundLoss(NestedLoss):
         self,
         losses: Mapping[str, Loss],
         weights: Mapping[str, float] | None = None,
-        **settings: Any,
+        **settings: Unpack[LossSettings],
     ) -> None:
         super().__init__(**settings)
         if not losses:
@@ -100,7 +101,7 @@ class CostLoss(NestedLoss):
         loss: Loss | None = None,
         *,
         horizon: float = 2500.0,
-        **settings: Any,
+        **settings: Unpack[LossSettings],
     ) -> None:
         super().__init__(**settings)
         check_positive(self.owner, "horizon", horizon)
@@ -153,7 +154,7 @@ class CostLoss(NestedLoss):
             self.counts = counts.to(self.counts.dtype)
         return counts
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         saved = state_dict.get(f"{prefix}counts")
         if saved is not None:
             self.counts = self.counts.new_zeros(saved.shape)
@@ -203,7 +204,7 @@ class F1Loss(CostLoss):
         beta: float = 1.0,
         horizon: float = 2500.0,
         floor: float = 0.05,
-        **settings: Any,
+        **settings: Unpack[LossSettings],
     ) -> None:
         super().__init__(loss, horizon=horizon, **settings)
         check_positive(self.owner, "beta", beta)
@@ -212,8 +213,8 @@ class F1Loss(CostLoss):
         self.beta = beta
         self.floor = floor
 
+    @override
     def default(self) -> Loss:
-        """See the class."""
         return DSCLoss(ce_weight=0.3, activation=self.activation, ignore_index=self.ignore_index)
 
     def costs(self, batch: Batch, counts: Tensor) -> Tensor:
@@ -266,14 +267,14 @@ class MacroF1Loss(CostLoss):
         *,
         power: float = 0.25,
         horizon: float = 2500.0,
-        **settings: Any,
+        **settings: Unpack[LossSettings],
     ) -> None:
         super().__init__(loss, horizon=horizon, **settings)
         check_non_negative(self.owner, "power", power)
         self.power = power
 
+    @override
     def default(self) -> Loss:
-        """See the class."""
         return DSCLoss(ce_weight=1.0, activation=self.activation, ignore_index=self.ignore_index)
 
     def costs(self, batch: Batch, counts: Tensor) -> Tensor:

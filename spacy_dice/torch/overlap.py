@@ -1,12 +1,15 @@
 """The Dice family in PyTorch operations: see `functional`."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from .functional import Outputs, Part, Term, gold_counts, power, without
+
+# Numerator, denominator, and their derivatives by u.
+Form = tuple[Tensor, Tensor, Tensor | float, Tensor | float]
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,11 @@ class Overlap(Term):
     over: str
 
     @property
+    @override
     def over_batch(self) -> bool:  # type: ignore[override]
-        """See `Term`."""
         return self.over == "batch"
 
-    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
+    def _form(self, u: Tensor, y: Tensor | float) -> Form:
         """Numerator, denominator and their derivatives by u, without `smooth`.
 
         y is a tensor like u, or 0.0 or 1.0 where all of u share it.
@@ -41,6 +44,7 @@ class Overlap(Term):
         """u, ``p * du/dp``, and whether that is multiplied by ``1 - p``, to be bounded."""
         return outputs.p, outputs.p, False
 
+    @override
     def __call__(
         self,
         outputs: Outputs,
@@ -48,7 +52,6 @@ class Overlap(Term):
         weights: Tensor | None,
         class_weights: Tensor | None,
     ) -> Part:
-        """See `Term`."""
         u, slope, scaled = self._slope(outputs)
         if self.over_batch:
             return self._of_batch(outputs, u, slope, scaled, targets, weights, class_weights)
@@ -137,7 +140,7 @@ class Overlap(Term):
 class Dice(Overlap):
     """``1 - (2py + smooth)/(p^2 + y^2 + smooth)``."""
 
-    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
+    def _form(self, u: Tensor, y: Tensor | float) -> Form:
         twice = 2 * u
         return twice * y, u * u + y * y, 2 * y, twice
 
@@ -159,7 +162,7 @@ class Tversky(Overlap):
     alpha: float
     beta: float
 
-    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
+    def _form(self, u: Tensor, y: Tensor | float) -> Form:
         tp, d_tp = _true_positives(u, y)
         den = (1 - self.alpha - self.beta) * tp + self.alpha * u + self.beta * y
         return tp, den, d_tp, self.alpha + (1 - self.alpha - self.beta) * d_tp
@@ -185,7 +188,7 @@ class SelfAdjustingDice(Overlap):
     alpha: float
     detach_weight: bool = False
 
-    def _form(self, u: Tensor, y: Any) -> tuple[Any, Tensor, Any, Any]:
+    def _form(self, u: Tensor, y: Tensor | float) -> Form:
         tp, d_tp = _true_positives(u, y)
         return 2 * tp, u + y, 2 * d_tp, 1.0
 
@@ -239,7 +242,7 @@ def _of_scaled(outputs: Outputs, scaled: Tensor) -> Tensor:
     return torch.addcmul(scaled, outputs.p, sums, value=-1)
 
 
-def _true_positives(u: Tensor, y: Any) -> tuple[Any, Any]:
+def _true_positives(u: Tensor, y: Tensor | float) -> tuple[Tensor, Tensor | float]:
     """min(u, y) and its derivative by u."""
     if isinstance(y, float):
         return u * y, y
