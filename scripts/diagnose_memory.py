@@ -67,7 +67,7 @@ def peak(path: Path) -> int:
 _CHILD = """
 import resource, sys
 from pathlib import Path
-from spacy_dice.diagnose import diagnose, to_text
+from spacy_dice.diagnosis import diagnose, to_text
 to_text(diagnose(Path(sys.argv[1])))
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

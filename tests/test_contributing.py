@@ -20,8 +20,8 @@ from spacy_dice.components.base import initialize_with_loss
 from spacy_dice.components.probed import ProbedTokenLoss
 from spacy_dice.components.table import fixed
 from spacy_dice.components.tallies import Tags
-from spacy_dice.diagnose import diagnose, to_text
-from spacy_dice.diagnose.advice import recommend
+from spacy_dice.diagnosis import diagnose, to_text
+from spacy_dice.diagnosis.advice import recommend
 from spacy_dice.experiments.folder import read_records
 from spacy_dice.experiments.matrix import read_matrix
 from spacy_dice.experiments.report import write_report

@@ -2,14 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
+
+from .. import __version__
 
 app = typer.Typer(name="dice", no_args_is_help=True, help="F1-oriented losses for spaCy.")
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and exit, if that is wanted."""
+    if wanted:
+        typer.echo(f"spacy-dice {__version__}")
+        raise typer.Exit()
+
+
 @app.callback()
-def main_callback() -> None:
+def main_callback(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version", callback=show_version, is_eager=True),
+    ] = False,
+) -> None:
     """F1-oriented losses for spaCy: look at labels, compare losses, calibrate decisions."""
 
 

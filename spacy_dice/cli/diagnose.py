@@ -32,8 +32,8 @@ def diagnose(
     with refusals():
         from rich.console import Console
 
-        from ..diagnose import diagnose as call
-        from ..diagnose import open_output, to_renderable, write
+        from ..diagnosis import diagnose as call
+        from ..diagnosis import open_output, to_renderable, write
 
         if output is not None:
             open_output(output)

@@ -1,6 +1,7 @@
 """The command line: `spacy-dice`, and `dice` in spaCy's own."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from spacy.tokens import DocBin
 from spacy.training import Corpus
 from typer.testing import CliRunner
 
+import spacy_dice
 from spacy_dice.cli import app
 
 COMMANDS = (
@@ -45,6 +47,25 @@ def test_help(command):
     result = call(command, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize("command", [("spacy_dice",), ("spacy", "dice"), None])
+def test_version(command):
+    program = ["spacy-dice"] if command is None else [sys.executable, "-m", *command]
+    done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"spacy-dice {spacy_dice.__version__}\n"
+
+
+def test_completion():
+    """What a shell asks for, with the script that `spacy-dice --install-completion` installs."""
+    asked = {"COMP_WORDS": "spacy-dice cal", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        ["spacy-dice"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "_SPACY_DICE_COMPLETE": "complete_bash", **asked},
+    )
+    assert done.stdout.split() == ["calibrate"]
 
 
 def test_compare_and_report(tmp_path):

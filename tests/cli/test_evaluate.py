@@ -134,7 +134,7 @@ def shown_by_spacy(trained, stock):
 
 
 @pytest.mark.parametrize(
-    "broken", ["spacy_dice.cli", "spacy_dice.cli.evaluate", "spacy_dice.diagnose", "none"]
+    "broken", ["spacy_dice.cli", "spacy_dice.cli.evaluate", "spacy_dice.diagnosis", "none"]
 )
 def test_spacys_own_command_cannot_be_broken(trained, stock, shown_by_spacy, broken):
     done = run_spacy(broken, "evaluate", stock, trained[1]["test"])

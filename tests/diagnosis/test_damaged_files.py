@@ -11,7 +11,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import msgpack_decoders
 
-from spacy_dice.diagnose import diagnose, stream
+from spacy_dice.diagnosis import diagnose, stream
 
 # A value of each msgpack type, and lists and maps of them: in most places what a DocBin has not.
 SHAPES = [

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from spacy_dice.cli import app
 from spacy_dice.components import row_of_factory
-from spacy_dice.diagnose import Distribution, diagnose, to_text
-from spacy_dice.diagnose.advice import expect, recommend, to_snippet
+from spacy_dice.diagnosis import Distribution, diagnose, to_text
+from spacy_dice.diagnosis.advice import expect, recommend, to_snippet
 from spacy_dice.losses import WCE
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from spacy.training import Corpus
 from spacy.vocab import Vocab
 
 from diagnose_memory import repeat
-from spacy_dice.diagnose import docbin
-from spacy_dice.diagnose.docbin import DocBinFile, files_of, stream
+from spacy_dice.diagnosis import docbin
+from spacy_dice.diagnosis.docbin import DocBinFile, files_of, stream
 
 
 def make_docs(kinds):
@@ -185,7 +185,7 @@ def test_memory_is_bounded(tmp_path):
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from spacy.vocab import Vocab\n"
-        "from spacy_dice.diagnose import stream\n"
+        "from spacy_dice.diagnosis import stream\n"
         "peaks = []\n"
         "for name in sys.argv[1:]:\n"
         "    n = sum(1 for _ in stream(Path(name), Vocab()))\n"
