@@ -6,7 +6,7 @@ The same figure gives the same file, byte for byte.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +17,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 BASELINE = "#7F7F7F"
 # All about as large. One more than there are colours: what has a colour again has another mark.
 MARKERS = "Ds^vPXhp>"
-STYLE: dict[str, Any] = {
+STYLE: dict[str, str | float] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",

@@ -23,11 +23,12 @@ scikit-learn's `precision_recall_fscore_support` on the same labels.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from spacy.scorer import PRFScore
 from spacy.training import Example
 from spacy.util import registry
+from typing_extensions import Unpack
 
 from .items import (
     Items,
@@ -44,6 +45,14 @@ from .items import (
 Scores = dict[str, Any]
 
 
+class ScorerSettings(TypedDict, total=False):
+    """What spaCy passes to the scorers of its components, as far as it is read here."""
+
+    attr: str
+    spans_key: str
+    labels: Sequence[str]
+
+
 @dataclass(frozen=True)
 class LabelScorer:
     """A scorer that adds to the scores of another one.
@@ -53,9 +62,9 @@ class LabelScorer:
     """
 
     stock: str
-    more: Callable[[Sequence[Example], Scores, Mapping[str, Any]], Scores]
+    more: Callable[[Sequence[Example], Scores, ScorerSettings], Scores]
 
-    def __call__(self, examples: Iterable[Example], **settings: Any) -> Scores:
+    def __call__(self, examples: Iterable[Example], **settings: Unpack[ScorerSettings]) -> Scores:
         """The scores of `examples`; `settings` are those that spaCy passes to its own scorer."""
         examples = list(examples)
         scores = registry.scorers.get(self.stock)()(examples, **settings)
@@ -142,13 +151,13 @@ def averages(
 
 
 def _more_of_tagger(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings
 ) -> Scores:
     return scores_of_items(examples, "tag", token_items(tag))
 
 
 def _more_of_morphologizer(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings
 ) -> Scores:
     more = scores_of_items(examples, "pos", token_items(pos))
     more.update(scores_of_items(examples, "morph", token_items(features)))
@@ -157,9 +166,7 @@ def _more_of_morphologizer(
     return {key: value for key, value in more.items() if key not in scores}
 
 
-def _more_of_ner(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
-) -> Scores:
+def _more_of_ner(examples: Sequence[Example], scores: Scores, settings: ScorerSettings) -> Scores:
     counts = count_labels(examples, entity_items)
     per_type = scores["ents_per_type"]
     if per_type is not None:
@@ -169,7 +176,7 @@ def _more_of_ner(
 
 
 def _more_of_spancat(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings
 ) -> Scores:
     key = settings["spans_key"]
     prefix = settings.get("attr", f"spans_{key}")
@@ -181,7 +188,7 @@ def _more_of_spancat(
 
 
 def _more_of_textcat(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings
 ) -> Scores:
     support: Counter[str] = Counter()
     for cats in _categories(examples, settings):
@@ -191,7 +198,7 @@ def _more_of_textcat(
 
 
 def _more_of_textcat_multilabel(
-    examples: Sequence[Example], scores: Scores, settings: Mapping[str, Any]
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings
 ) -> Scores:
     support: Counter[str] = Counter()
     for cats in _categories(examples, settings):
@@ -200,7 +207,7 @@ def _more_of_textcat_multilabel(
 
 
 def _categories(
-    examples: Sequence[Example], settings: Mapping[str, Any]
+    examples: Sequence[Example], settings: ScorerSettings
 ) -> Iterable[dict[str, float]]:
     """The gold categories of each example that the component knows."""
     known = set(settings.get("labels", ()))

@@ -7,17 +7,18 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from thinc.api import Config
 
+from .._types import JSON
 from .._validation import listed
 from ..components import Component, Recipe
 from ..configs import sections
 from ..losses import F1
 from .distribution import BALANCED, FEW, TOO_FEW, Distribution
 
-Block = dict[str, Any]
+Block = dict[str, JSON]
 
 # With more, the block names no weights; the loss counts the labels itself, and gets the same.
 WEIGHTS_IN_BLOCK = 12
@@ -95,7 +96,7 @@ def expect(row: Component, found: Distribution) -> list[str]:
     return [*sentences, found.note] if found.note else sentences
 
 
-def to_snippet(name: str, factory: str | None, block: Mapping[str, Any]) -> str:
+def to_snippet(name: str, factory: str | None, block: Mapping[str, JSON]) -> str:
     """A loss block as it stands in a config.
 
     name: of the component.
@@ -105,7 +106,7 @@ def to_snippet(name: str, factory: str | None, block: Mapping[str, Any]) -> str:
     return "\n".join(lines + sections(f"components.{name}.loss", block)) + "\n"
 
 
-def to_settings(settings: Mapping[str, Any]) -> str:
+def to_settings(settings: Mapping[str, JSON]) -> str:
     """Settings as comments: the sections that they belong to are there already.
 
     settings: by their dotted names.
@@ -138,7 +139,7 @@ def _excluded(found: Distribution) -> str | None:
     return label if label == found.background or share >= MAJORITY else None
 
 
-def _weights(found: Distribution) -> dict[str, Any]:
+def _weights(found: Distribution) -> Block:
     weights = found.weights()
     # Not every label can be a key in a config; the loss counts itself where there are no weights.
     if len(weights) > WEIGHTS_IN_BLOCK or not all(map(_is_key, weights)):

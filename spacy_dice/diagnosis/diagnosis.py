@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spacy.strings import StringStore
 from spacy.util import load_config
 from spacy.vocab import Vocab
+from thinc.api import Config
 
+from .._types import JSON
 from .._validation import check_choice, listed, refuse
 from ..components import COMPONENTS, Component, row_of_factory
 from ..components.base import annotation_of
@@ -27,7 +28,7 @@ class Wanted:
 
     name: str
     row: Component
-    settings: Mapping[str, Any]
+    settings: Mapping[str, JSON]
 
     @property
     def factory(self) -> str | None:
@@ -90,12 +91,12 @@ class Finding:
         """The labels that cannot be learned."""
         return [] if self.dev is None else self.dev.only_here(_seen(self.train))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JSON]:
         """All of it, for JSON."""
         return {
             "factory": self.component.stock,
             "train": self.train.to_dict(),
-            "dev": self.dev and self.dev.to_dict(),
+            "dev": None if self.dev is None else self.dev.to_dict(),
             "only_in_train": self.only_in_train,
             "only_in_dev": self.only_in_dev,
             "expect": expect(self.component.row, self.train),
@@ -123,11 +124,11 @@ class Diagnosis:
     findings: list[Finding]
     skipped: Mapping[str, str]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JSON]:
         """All of it, for JSON."""
         return {
             "train": self.train.as_posix(),
-            "dev": self.dev and self.dev.as_posix(),
+            "dev": None if self.dev is None else self.dev.as_posix(),
             "documents": self.documents,
             "tokens": self.tokens,
             "skipped": dict(self.skipped),
@@ -262,7 +263,7 @@ def _annotation(path: Path) -> list[str]:
     return list(found)
 
 
-def _read_config(path: Path) -> Mapping[str, Any]:
+def _read_config(path: Path) -> Config:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
@@ -272,7 +273,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         refuse(str(path), f"is not a config that spaCy can read: {' '.join(str(error).split())}")
 
 
-def _components_of(config: Mapping[str, Any], path: Path) -> tuple[list[Wanted], dict[str, str]]:
+def _components_of(config: Config, path: Path) -> tuple[list[Wanted], dict[str, str]]:
     """The components to look at, and why others are left out."""
     frozen = config.get("training", {}).get("frozen_components") or ()
     wanted, skipped = [], {}
@@ -293,7 +294,7 @@ def _components_of(config: Mapping[str, Any], path: Path) -> tuple[list[Wanted],
     return wanted, skipped
 
 
-def _dev_of(config: Mapping[str, Any], path: Path) -> Path | None:
+def _dev_of(config: Config, path: Path) -> Path | None:
     """The dev set of a config, a path from where the command is called."""
     dev = config.get("paths", {}).get("dev")
     if not dev:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy
 from spacy.strings import StringStore
 
+from .._types import JSON
 from ..components.tallies import Tally
 from ..losses import WCE
 
@@ -136,7 +136,7 @@ class Distribution:
         """The labels with examples that are not in `other`."""
         return [label for label, count in self.examples.items() if count and label not in other]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JSON]:
         """All of it, for JSON."""
         return {
             **asdict(self),

@@ -7,11 +7,11 @@ strings of the file.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy
 from numpy.typing import NDArray
@@ -79,11 +79,25 @@ class _Unreadable(Exception):
     """What is wrong with a file, for who knows its name."""
 
 
+class _Decompressor(Protocol):
+    """What `zlib.decompressobj` makes."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+    def copy(self) -> "_Decompressor": ...
+
+
 class _Cursor:
     """A place in what a file decompresses to; it reads on from there, and can be copied."""
 
     def __init__(
-        self, file: BinaryIO, state: Any, offset: int = 0, compressed: bytes = b""
+        self, file: BinaryIO, state: _Decompressor, offset: int = 0, compressed: bytes = b""
     ) -> None:
         self._file = file
         self._state = state
@@ -261,7 +275,7 @@ class DocBinFile(AbstractContextManager["DocBinFile"]):
                     f"{self.n_documents} documents of {n_tokens} tokens"
                 )
 
-    def _lengths(self) -> Iterator[NDArray[Any]]:
+    def _lengths(self) -> Iterator[NDArray[numpy.int32]]:
         """The lengths of documents, for so many of them as are read together."""
         cursor = self._parts["lengths"].cursor.copy()
         for start in range(0, self.n_documents, DOCUMENTS):
@@ -302,10 +316,12 @@ def _unpacker(cursor: _Cursor) -> Unpacker:
     return Unpacker(cursor, raw=False, read_size=_DECOMPRESSED)
 
 
-def _check_labels(attrs: Sequence[int], tokens: NDArray[Any], strings: StringStore) -> None:
+def _check_labels(
+    attrs: Sequence[int], tokens: NDArray[numpy.uint64], strings: StringStore
+) -> None:
     """Refuse labels that are not among the strings. tokens: `(n_tokens, n_attrs)`."""
     for column, attr in enumerate(attrs):
-        known: Any = strings
+        known: StringStore | Collection[int] = strings
         if attr == ATTRIBUTES["POS"]:
             known = PARTS_OF_SPEECH.values()
         if attr in _LABELS:

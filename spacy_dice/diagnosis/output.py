@@ -7,9 +7,9 @@ OUTPUT/<component>.svg    the distribution of its labels
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
+from .._files import filled_folder
 from .._validation import refuse
 from .diagnosis import Diagnosis
 from .text import to_text
@@ -48,26 +48,18 @@ def write(diagnosis: Diagnosis, output: Path, *, full: bool = False) -> list[Pat
     names = {
         finding.component.name: file_name(finding.component.name) for finding in diagnosis.findings
     }
-    output.mkdir(parents=True, exist_ok=True)
-    old = (
-        json.loads((output / INDEX).read_text(encoding="utf8"))
-        if (output / INDEX).is_file()
-        else {}
-    )
-    # Inside the output folder, so that the renames do not leave the file system.
-    with tempfile.TemporaryDirectory(prefix=".diagnose-", dir=output) as scratch:
-        folder = Path(scratch)
+    index = output / INDEX
+    old = json.loads(index.read_text(encoding="utf8")) if index.is_file() else {}
+    # The index comes last: what it names is there.
+    with filled_folder(output, last=INDEX) as folder:
         for finding in diagnosis.findings:
             draw(finding, folder / names[finding.component.name])
         (folder / TEXT).write_text(to_text(diagnosis, full=full), encoding="utf8")
         content = {**diagnosis.to_dict(), "plots": names}
         (folder / INDEX).write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
-        # The index comes last: what it names is there.
-        files = sorted(folder.iterdir(), key=lambda file: file.name == INDEX)
-        written = [file.replace(output / file.name) for file in files]
     for name in set(old.get("plots", {}).values()) - set(names.values()):
         (output / Path(name).name).unlink(missing_ok=True)
-    return written
+    return [output / name for name in (*names.values(), TEXT, INDEX)]
 
 
 def file_name(component: str) -> str:
