@@ -282,8 +282,9 @@ def self_adjusting_dice(
     0.5333
     """
     xp = get_array_module(probs)
-    # A power below 1 is steep at 0, where 1 - p has lost its digits.
-    rest = _rest(xp, probs, exclusive) if 0 < alpha < 1 else 1 - probs
+    # Where 1 - p has lost its digits, near 0, a power below 1 is steep, and so is 1/smooth.
+    is_steep = 0 < alpha < 1 or (alpha == 1 and smooth < _SAFE_SMOOTH)
+    rest = _rest(xp, probs, exclusive) if is_steep else 1 - probs
     u = probs if alpha == 0 else (rest if alpha == 1 else rest**alpha) * probs
     rest_divides = False
     if detach_weight or alpha == 0:

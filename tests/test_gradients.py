@@ -125,10 +125,24 @@ def test_a_sample_of_all_gradients():
 
 
 @pytest.mark.slow
-def test_many_gradients():
+def test_many_gradients(cases):
     tried, _, missed = misses(range(2, 28))
+    cases(tried, tried - len(missed))
     assert tried > 20_000
     assert missed == []
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("wrt", functional.WRT)
+def test_the_other_classes_tell_what_a_probability_of_1_lacks(alpha, wrt):
+    logits, targets = numpy.array([[17.5, 0, 0], [0, 1, 2]], dtype="f"), numpy.eye(3)[[1, 0]]
+    settings = {"alpha": alpha, "smooth": 0.005, "reduction": "batch"}
+    settings |= {"weights": numpy.ones((2, 3)), "class_weights": numpy.ones(3)}
+    name = "self_adjusting_dice"
+    probs, gradient = through_the_layer(name, logits, targets, settings, True, wrt)
+    assert probs[0, 0] == 1
+    _, exact, _ = autograd(name, logits.astype(float), targets, exclusive=True, **settings)
+    assert gradient == pytest.approx(exact, rel=1e-4)
 
 
 @pytest.mark.parametrize("z", [-20.0, -18.0, -16.5, -8.0, 0.0, 3.0])
