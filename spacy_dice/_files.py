@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._types import JSON
-
 UNFINISHED = ".unfinished"
 
 
@@ -43,12 +41,13 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf8"))
 
 
-def write_json(path: Path, content: Mapping[str, JSON]) -> None:
+# Not a mapping of `JSON`, which typed dicts are none of.
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """`write_bytes` for JSON, see `to_json`. RAISES: TypeError for what JSON does not have."""
     write_text(path, to_json(content))
 
 
-def to_json(content: Mapping[str, JSON]) -> str:
+def to_json(content: Mapping[str, object]) -> str:
     """JSON with a line for each key of the outermost object: small, and a diff can be read.
 
     >>> print(to_json({"a": 1, "b": {"c": [2]}}), end="")

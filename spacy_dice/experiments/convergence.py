@@ -3,16 +3,13 @@
 What counts at a step is the best checkpoint so far, because that is what training keeps.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
-from numpy.typing import NDArray
 
+from .._types import Floats
+from .folder import Record
 from .results import Runs, Table
-
-Floats = NDArray[numpy.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +62,7 @@ class Arrival:
         return self.steps / self.of_baseline if self.of_baseline else None
 
 
-def curve_of(run: Mapping[str, Any]) -> Curve | None:
+def curve_of(run: Record) -> Curve | None:
     """The curve of a recorded run; None if there is none, and for a row that was not trained."""
     if not run.get("curve") or run.get("definition", {}).get("calibrated"):
         return None

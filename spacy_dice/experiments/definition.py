@@ -15,6 +15,7 @@ from confection import Config
 from spacy.language import Language
 from spacy.util import load_config, registry
 
+from .._types import JSON
 from .._validation import listed, nearest, refuse
 from ..components import Score, row_of_factory
 from .matrix import Dataset, Matrix, Row
@@ -76,7 +77,7 @@ def runs_of(matrix: Matrix) -> list[Run]:
             definition = {
                 "config": _digest_of_config(config, dataset),
                 **length_of(config, dataset),
-                "loss": settings_of_loss(f"loss {trained.name!r}", trained.block),
+                "loss": settings_of_loss(f"loss {trained.name!r}", trained.block or {}),
                 **digests,
             }
             if row.calibrate:
@@ -107,7 +108,7 @@ def make_config(dataset: Dataset, row: Row) -> Config:
     path = Path(dataset.config)
     if not path.is_file():
         raise FileNotFoundError(f"{owner}: config: {path}: there is no such file")
-    overrides: dict[str, Any] = dict(dataset.overrides or {})
+    overrides: dict[str, JSON] = dict(dataset.overrides or {})
     if dataset.steps is not None:
         overrides["training.max_steps"] = dataset.steps
     if dataset.patience is not None:
@@ -165,7 +166,7 @@ def _check_patience(owner: str, config: Config) -> None:
         )
 
 
-def length_of(config: Config, dataset: Dataset) -> dict[str, Any]:
+def length_of(config: Config, dataset: Dataset) -> dict[str, JSON]:
     """What a definition says about how long is trained, and what is evaluated then.
 
     A run of a fixed number of steps says no more than it did before there were others, so that its
@@ -204,7 +205,7 @@ def main_scores(config: Config, dataset: Dataset) -> list[str]:
     return list(dict.fromkeys(scores))
 
 
-def settings_of_loss(owner: str, block: Any) -> Any:
+def settings_of_loss(owner: str, block: Mapping[str, JSON]) -> dict[str, JSON]:
     """All settings of a loss, defaults included. RAISES: ValueError if there is no such loss."""
     name = block.get("@losses")
     names = sorted(registry.losses.get_all())
@@ -225,10 +226,12 @@ def settings_of_loss(owner: str, block: Any) -> Any:
         loss = registry.resolve({"loss": dict(block)})["loss"]
     except ValueError as error:
         refuse(owner, str(error))
-    return {"@losses": name, **_settings(loss, block)}
+    found = _settings(loss, block)
+    assert isinstance(found, Mapping)
+    return {"@losses": name, **found}
 
 
-def _settings(value: Any, given: Any) -> Any:
+def _settings(value: object, given: JSON) -> JSON:
     """A setting as plain data: defaults are filled in, schedules stay as the block gives them."""
     if is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in fields(value) if f.init}

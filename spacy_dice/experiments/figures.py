@@ -5,16 +5,16 @@ Each comes as SVG and PNG.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from .. import _plotting
 from .._plotting import Look
+from .._types import Floats, Ints
 from ..counts import mean_there, micro_f, precision_recall_f
 from .convergence import Curve, arrivals, band, curves_of
 from .results import Results, Table
@@ -137,13 +137,13 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Looks) -> None:
     ax.set_ylabel(f"{'macro ' * macro}precision, %")
 
 
-def _precision_recall(total: NDArray[Any], *, macro: bool) -> NDArray[Any]:
+def _precision_recall(total: Ints, *, macro: bool) -> Floats:
     if macro:
         return mean_there(precision_recall_f(total)[:, :2].T, total)
     return precision_recall_f(total.sum(axis=0))[:2]
 
 
-def _lines_of_equal_f(ax: Axes, low: NDArray[Any], high: NDArray[Any]) -> None:
+def _lines_of_equal_f(ax: Axes, low: Floats, high: Floats) -> None:
     corners = [2 * p * r / max(p + r, 1e-9) for p, r in (low, high)]
     recall = numpy.linspace(max(low[1], 0.1), high[1], 200)
     for f in MaxNLocator(6).tick_values(*corners):

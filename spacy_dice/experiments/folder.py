@@ -8,17 +8,85 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from .._files import clear_unfinished, write_json
 from .._locks import locked
+from .._types import JSON
 from .._validation import refuse
 from .definition import Run
 from .matrix import Matrix
+from .packing import Packed
 
 INDEX = "matrix.json"
 LOCK = ".lock"
-Record = dict[str, Any]
+# Scores by their keys; those of the labels are of each label precision, recall and F.
+Scores = dict[str, float | dict[str, dict[str, float]]]
+
+
+class Index(TypedDict):
+    """What the folder belongs to: the names of the matrix, its data sets and its losses."""
+
+    name: str
+    baseline: str
+    datasets: list[str]
+    losses: list[str]
+
+
+class Head(TypedDict):
+    """What a record begins with: which run it is of, and what that trained."""
+
+    dataset: str
+    loss: str
+    seed: int
+    hash: str
+    definition: dict[str, Any]
+
+
+class Training(TypedDict, total=False):
+    """What training showed; a run that was recorded long ago has not all of it.
+
+    step_seconds: of a step, `wall` and `cpu`. curve: step and dev score of each evaluation, and
+    curve_seconds when that was.
+    """
+
+    step_seconds: dict[str, float]
+    best_step: float
+    best_seconds: float
+    last_step: int
+    curve: list[list[float]]
+    curve_seconds: list[float]
+    train_counts: dict[str, int]
+
+
+class Outcome(TypedDict, total=False):
+    """What a run came to, or its error.
+
+    scores: the keys of the scores to show. dev, test: all scores. dev_tuned: those of the dev set
+    that decisions were tuned on. dev_counts, test_counts: of the part that is reported.
+    """
+
+    error: str
+    error_at: str
+    scores: list[str]
+    offsets: dict[str, float]
+    dev: Scores
+    test: Scores
+    dev_tuned: Scores
+    dev_counts: Packed
+    test_counts: Packed
+
+
+class Result(Training, Outcome, total=False):
+    """What is recorded of a run beside its head and its circumstances."""
+
+
+class Record(Head, Result, total=False):
+    """The file of a run."""
+
+    versions: dict[str, str]
+    wall_seconds: float
+    peak_memory_mb: float | None
 
 
 @contextmanager
@@ -48,7 +116,7 @@ def open_folder(output: Path, matrix: Matrix) -> None:
     RAISES: ValueError.
     """
     index = output / INDEX
-    old: Record = {}
+    old: Index | None = None
     if index.is_file():
         old = read_index(index)
         if old["name"] != matrix.name:
@@ -60,17 +128,18 @@ def open_folder(output: Path, matrix: Matrix) -> None:
     elif any(path.name != LOCK for path in output.iterdir()):
         refuse(str(output), f"is not empty and has no {INDEX}; take another output folder")
     clear_unfinished(output)
-    content = {
+    datasets, losses = (old["datasets"], old["losses"]) if old else ([], [])
+    content: Index = {
         "name": matrix.name,
         "baseline": matrix.baseline,
-        "datasets": list(dict.fromkeys([*matrix.datasets, *old.get("datasets", [])])),
-        "losses": list(dict.fromkeys([*matrix.rows, *old.get("losses", [])])),
+        "datasets": list(dict.fromkeys([*matrix.datasets, *datasets])),
+        "losses": list(dict.fromkeys([*matrix.rows, *losses])),
     }
     if content != old:
         write_json(index, content)
 
 
-def read_index(path: Path) -> Record:
+def read_index(path: Path) -> Index:
     """The index of a folder: the names of its matrix, its data sets and its losses.
 
     RAISES: ValueError if it is something else.
@@ -82,7 +151,7 @@ def read_index(path: Path) -> Record:
     for key in ("datasets", "losses"):
         if not all(isinstance(name, str) for name in index[key]):
             refuse(str(path), f"{key} must be names, got {index[key]!r}; {_REMOVE_INDEX}")
-    return index
+    return cast(Index, index)
 
 
 def read_record(path: Path) -> Record | None:
@@ -97,7 +166,7 @@ def read_record(path: Path) -> Record | None:
     else:
         _check(path, record, {"scores": list, "dev": dict}, _REMOVE_RECORD)
     _check(path, record, {"definition": dict}, _REMOVE_RECORD)
-    return record
+    return cast(Record, record)
 
 
 _REMOVE_RECORD = "remove it, and `spacy dice compare` trains the run again"
@@ -105,7 +174,7 @@ _REMOVE_INDEX = "remove the folder, or put back the file"
 _KINDS = {str: "a string", int: "an integer", list: "a list", dict: "an object"}
 
 
-def _read_json(path: Path, remedy: str) -> Record:
+def _read_json(path: Path, remedy: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
@@ -115,7 +184,7 @@ def _read_json(path: Path, remedy: str) -> Record:
     return content
 
 
-def _check(path: Path, content: Record, kinds: Mapping[str, type], remedy: str) -> None:
+def _check(path: Path, content: Mapping[str, JSON], kinds: Mapping[str, type], remedy: str) -> None:
     for key, kind in kinds.items():
         if not isinstance(content.get(key), kind):
             got = repr(content[key]) if key in content else "nothing"
@@ -145,7 +214,7 @@ def open_runs(output: Path, runs: Iterable[Run], *, replace: bool = False) -> li
     return todo
 
 
-def read_records(output: Path) -> Iterator[dict[str, Any]]:
+def read_records(output: Path) -> Iterator[Record]:
     """All records of a folder."""
     for path in sorted(output.glob("*/*/*.json")):
         record = read_record(path)

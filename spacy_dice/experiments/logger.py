@@ -5,11 +5,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 import srsly
 from spacy.language import Language
 from spacy.util import registry
+
+
+class Log(TypedDict):
+    """What a `RunLog` writes."""
+
+    curve: list[list[float]]
+    curve_seconds: list[float]
+    last_step: int
+    step_seconds: dict[str, float]
+
 
 LogStep = Callable[[dict[str, Any] | None], None]
 NAME = "spacy_dice.run_log"
@@ -70,7 +80,7 @@ class RunLog:
             name: round(median(times), 5)
             for name, times in zip(("wall", "cpu"), wall_and_cpu, strict=False)
         }
-        content = {
+        content: Log = {
             "curve": self.curve,
             "curve_seconds": self.curve_seconds,
             "last_step": self.last_step,

@@ -1,10 +1,10 @@
 """What runs need of the machine, looked for before anything is written: GPUs and transformers."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from spacy.util import load_config_from_str
 
+from .._types import JSON
 from .._validation import refuse
 from .definition import Run
 
@@ -41,7 +41,7 @@ def check_models(runs: Iterable[Run]) -> None:
                 known.add(name)
 
 
-def _transformers(block: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _transformers(block: JSON, place: str = "") -> Iterator[tuple[str, Mapping[str, JSON]]]:
     """The blocks of a config that make a pretrained transformer, and where they are."""
     if not isinstance(block, Mapping):
         return
@@ -51,7 +51,7 @@ def _transformers(block: Any, place: str = "") -> Iterator[tuple[str, Mapping[st
         yield from _transformers(value, f"{place}.{key}" if place else key)
 
 
-def _load(owner: str, name: str, block: Mapping[str, Any]) -> None:
+def _load(owner: str, name: str, block: Mapping[str, JSON]) -> None:
     try:
         from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
     except ModuleNotFoundError as error:
@@ -60,8 +60,8 @@ def _load(owner: str, name: str, block: Mapping[str, Any]) -> None:
     try:
         huggingface_from_pretrained(
             name,
-            dict(block.get("tokenizer_config", {})),
-            dict(block.get("transformer_config", {})),
+            _settings(block, "tokenizer_config"),
+            _settings(block, "transformer_config"),
         )
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -70,3 +70,8 @@ def _load(owner: str, name: str, block: Mapping[str, Any]) -> None:
             "one, or the name of one on the Hugging Face hub that can be downloaded or has been "
             f"before ({reason})"
         ) from error
+
+
+def _settings(block: Mapping[str, JSON], key: str) -> dict[str, JSON]:
+    found = block.get(key)
+    return dict(found) if isinstance(found, Mapping) else {}

@@ -33,10 +33,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypeGuard
 
 import srsly
 
+from .._types import JSON
 from .._validation import listed, nearest, refuse
 
 # Names become folders.
@@ -74,7 +75,7 @@ class Dataset:
     steps: int | None = None
     patience: int | None = None
     max_steps: int | None = None
-    overrides: Mapping[str, Any] | None = None
+    overrides: Mapping[str, JSON] | None = None
     losses: tuple[str, ...] = ()
 
 
@@ -89,8 +90,8 @@ class Row:
     """
 
     name: str
-    block: Mapping[str, Any] | None = None
-    overrides: Mapping[str, Any] | None = None
+    block: Mapping[str, JSON] | None = None
+    overrides: Mapping[str, JSON] | None = None
     calibrate: str | None = None
     types: bool = False
 
@@ -150,21 +151,17 @@ def read_matrix(path: Path) -> Matrix:
     return parse_matrix(content, name=path.stem, owner=str(path))
 
 
-def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
+def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:
     """Make a `Matrix` from what the YAML file says.
 
     name: used if the file has none; owner: what error messages begin with.
     """
     known = ("name", "baseline", "seeds", *LENGTH, "datasets", "losses")
     content = _mapping(owner, content, known, required=("seeds", "datasets", "losses"))
-    seeds = content["seeds"]
-    if not isinstance(seeds, list) or not seeds or not all(map(_is_count, seeds)):
-        refuse(owner, f"seeds must be a list of integers >= 0, got {seeds!r}")
-    if len(set(seeds)) != len(seeds):
-        refuse(owner, f"seeds must differ from each other, got {seeds!r}")
+    seeds = _seeds(owner, content["seeds"])
     rows = {
-        str(row): _row(f"{owner}: losses: {row}", str(row), block)
-        for row, block in _names(f"{owner}: losses", content["losses"])
+        name: _row(f"{owner}: losses: {name}", name, block)
+        for name, block in _named(f"{owner}: losses", content["losses"])
     }
     for row in rows.values():
         if row.calibrate is not None:
@@ -172,36 +169,28 @@ def parse_matrix(content: Any, *, name: str, owner: str) -> Matrix:
                 _unknown(f"{owner}: losses: {row.name}: calibrate", "loss", row.calibrate, rows)
             if rows[row.calibrate].calibrate is not None:
                 refuse(f"{owner}: losses: {row.name}", f"{row.calibrate!r} is calibrated already")
-    baseline = content.get("baseline", next(iter(rows)))
+    baseline = _text(owner, content, "baseline", next(iter(rows)))
     if baseline not in rows:
         _unknown(f"{owner}: baseline", "loss", baseline, rows)
     length = _length(owner, content, {})
     datasets = {
-        str(key): _dataset(f"{owner}: datasets: {key}", str(key), block, length, rows)
-        for key, block in _names(f"{owner}: datasets", content["datasets"])
+        key: _dataset(f"{owner}: datasets: {key}", key, block, length, rows)
+        for key, block in _named(f"{owner}: datasets", content["datasets"])
     }
     matrix_name = str(content.get("name", name))
     if not NAME.fullmatch(matrix_name):
         refuse(owner, f"name: {_NAME_RULE}, got {matrix_name!r}")
-    return Matrix(
-        name=matrix_name, baseline=baseline, seeds=tuple(seeds), datasets=datasets, rows=rows
-    )
+    return Matrix(name=matrix_name, baseline=baseline, seeds=seeds, datasets=datasets, rows=rows)
 
 
 def _dataset(
-    owner: str, name: str, block: Any, length: Mapping[str, int], rows: Mapping[str, Row]
+    owner: str, name: str, block: JSON, length: Mapping[str, int], rows: Mapping[str, Row]
 ) -> Dataset:
     keys = [field.name for field in fields(Dataset) if field.name != "name"]
     required = ("train", "dev", "config", "component")
     block = _mapping(owner, block, keys, required=required)
-    for key in (*required, "test"):
-        if not isinstance(block.get(key, ""), str):
-            refuse(owner, f"{key} must be a string, got {block[key]!r}")
-    for key in ("scores", "losses"):
-        value = block.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            refuse(owner, f"{key} must be a list of names, got {value!r}")
-    for row in block.get("losses", ()):
+    losses = _texts(owner, block, "losses")
+    for row in losses:
         if row not in rows:
             _unknown(f"{owner}: losses", "loss", row, rows)
     length = _length(owner, block, length)
@@ -210,20 +199,51 @@ def _dataset(
         steps=length.get("steps"),
         patience=length.get("patience"),
         max_steps=length.get("max_steps"),
-        scores=tuple(block.get("scores", ())),
-        losses=tuple(block.get("losses", ())),
-        test=block.get("test", ""),
+        scores=_texts(owner, block, "scores"),
+        losses=losses,
+        train=_text(owner, block, "train"),
+        dev=_text(owner, block, "dev"),
+        test=_text(owner, block, "test"),
+        config=_text(owner, block, "config"),
+        component=_text(owner, block, "component"),
         overrides=_overrides(owner, block),
-        **{key: block[key] for key in required},
     )
 
 
-def _length(owner: str, block: Mapping[str, Any], outer: Mapping[str, int]) -> dict[str, int]:
+def _seeds(owner: str, value: JSON) -> tuple[int, ...]:
+    seeds = [seed for seed in value if _is_count(seed)] if isinstance(value, list) else []
+    if not seeds or seeds != value:
+        refuse(owner, f"seeds must be a list of integers >= 0, got {value!r}")
+    if len(set(seeds)) != len(seeds):
+        refuse(owner, f"seeds must differ from each other, got {value!r}")
+    return tuple(seeds)
+
+
+def _text(owner: str, block: Mapping[str, JSON], key: str, default: str = "") -> str:
+    value = block.get(key, default)
+    if not isinstance(value, str):
+        refuse(owner, f"{key} must be a string, got {value!r}")
+    return value
+
+
+def _texts(owner: str, block: Mapping[str, JSON], key: str) -> tuple[str, ...]:
+    value = block.get(key, [])
+    texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    if texts != value:
+        refuse(owner, f"{key} must be a list of names, got {value!r}")
+    return tuple(texts)
+
+
+def _length(owner: str, block: Mapping[str, JSON], outer: Mapping[str, int]) -> dict[str, int]:
     """How long is trained: what a block says, or what is said outside of it."""
-    own: dict[str, int] = {key: block[key] for key in LENGTH if block.get(key) is not None}
-    for key, value in own.items():
-        if not (_is_count(value) and value > 0):
+    own: dict[str, int] = {}
+    for key in LENGTH:
+        value = block.get(key)
+        if value is None:
+            continue
+        if not _is_count(value) or not value:
             refuse(owner, f"{key} must be an integer > 0, got {value!r}")
+        own[key] = value
     if "steps" in own:
         if len(own) > 1:
             refuse(owner, "steps is a fixed number of steps, without patience and max_steps")
@@ -237,7 +257,7 @@ def _length(owner: str, block: Mapping[str, Any], outer: Mapping[str, int]) -> d
     return found
 
 
-def _row(owner: str, name: str, block: Any) -> Row:
+def _row(owner: str, name: str, block: JSON) -> Row:
     if isinstance(block, str):
         return Row(name=name, block={"@losses": block})
     if isinstance(block, Mapping) and "@losses" in block:
@@ -261,7 +281,7 @@ def _row(owner: str, name: str, block: Any) -> Row:
     )
 
 
-def _overrides(owner: str, block: Mapping[str, Any]) -> dict[str, Any]:
+def _overrides(owner: str, block: Mapping[str, JSON]) -> dict[str, JSON]:
     overrides = block.get("overrides") or {}
     if not isinstance(overrides, Mapping):
         refuse(owner, f"overrides must be a mapping of dotted names, got {overrides!r}")
@@ -272,8 +292,8 @@ def _overrides(owner: str, block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mapping(
-    owner: str, block: Any, known: Iterable[str], required: Iterable[str] = ()
-) -> Mapping[str, Any]:
+    owner: str, block: JSON, known: Iterable[str], required: Iterable[str] = ()
+) -> Mapping[str, JSON]:
     known = tuple(known)
     if not isinstance(block, Mapping):
         refuse(owner, f"expected a mapping with the keys {listed(known)}, got {block!r}")
@@ -289,7 +309,7 @@ def _mapping(
 _NAME_RULE = "must be letters, digits, spaces and any of _.,+=()-, and begin with a letter or digit"
 
 
-def _names(owner: str, block: Any) -> list[tuple[Any, Any]]:
+def _named(owner: str, block: JSON) -> list[tuple[str, JSON]]:
     if not isinstance(block, Mapping) or not block:
         refuse(owner, f"expected a mapping from names, got {block!r}")
     for key in block:
@@ -304,15 +324,15 @@ def _names(owner: str, block: Any) -> list[tuple[Any, Any]]:
     for key in block:
         if folded.count(str(key).casefold()) > 1:
             refuse(owner, f"the name {key!r} is there twice (letter case does not count)")
-    return list(block.items())
+    return [(str(key), inner) for key, inner in block.items()]
 
 
-def _unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> NoReturn:
+def _unknown(owner: str, what: str, name: str, known: Iterable[str]) -> NoReturn:
     known = list(known)
     refuse(
         owner, f"there is no {what} {str(name)!r}{nearest(name, known)}; known are {listed(known)}"
     )
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: JSON) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -6,15 +6,23 @@ what the bootstrap over documents needs.
 
 import base64
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import numpy
 
 from ..items import DocumentCounts
 
 
-def pack(counts: DocumentCounts) -> dict[str, Any]:
+class Packed(TypedDict):
+    """Counts of documents as a record has them."""
+
+    types: list[str]
+    documents: int
+    dtype: str
+    zlib: str
+
+
+def pack(counts: DocumentCounts) -> Packed:
     """Counts in a form that is small in JSON: types, shape, and the array as packed bytes."""
     dtype = "|u1" if counts.array.max(initial=0) < 256 else "<u4"
     # By type first: most of the documents lack most of the types, and runs of zeros pack well.
@@ -27,7 +35,7 @@ def pack(counts: DocumentCounts) -> dict[str, Any]:
     }
 
 
-def unpack(record: Mapping[str, Any]) -> DocumentCounts:
+def unpack(record: Packed) -> DocumentCounts:
     """The inverse of `pack`."""
     data = zlib.decompress(base64.b64decode(record["zlib"]))
     shape = (len(record["types"]), 3, record["documents"])

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -88,7 +87,7 @@ baseline {{ results.baseline }}; {{ versions }}</p>
 
 def to_html(results: Results, sections: Sequence[Section], svgs: Mapping[str, str]) -> str:
     """The page, with the figures inside it."""
-    every: list[Mapping[str, Any]] = [
+    every = [
         run
         for table in results.tables.values()
         for runs in table.rows.values()

@@ -14,31 +14,34 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 
 from .._validation import refuse
+from .folder import Record
 
 # So often a worker looks whether its parent is there.
 PARENT_SECONDS = 0.5
 
-Records = list[dict[str, Any]]
+# What is recorded of a job: something that JSON has.
+Records = list[Record]
+_Job = TypeVar("_Job")
 # What a job comes to, and what is recorded of one that cannot say so itself, with the reason.
-Work = Callable[[Any], Records]
-Failed = Callable[[Any, str], Records]
+Work = Callable[[_Job], Records]
+Failed = Callable[[_Job, str], Records]
 # Yields the records of each job as it ends, in any order; tells how many are under way.
-Pool = Callable[[Sequence[Any], Callable[[int], None]], Iterator[Records]]
+Pool = Callable[[Sequence[_Job], Callable[[int], None]], Iterator[Records]]
 
 
 @contextmanager
-def local_pool(work: Work, failed: Failed, n_jobs: int) -> Iterator[Pool]:
+def local_pool(work: Work[_Job], failed: Failed[_Job], n_jobs: int) -> Iterator[Pool[_Job]]:
     """Processes of this machine; a single one is this process itself.
 
     n_jobs: how many; -1 for one on each core.
     """
 
-    def run(jobs: Sequence[Any], running: Callable[[int], None]) -> Iterator[Records]:
+    def run(jobs: Sequence[_Job], running: Callable[[int], None]) -> Iterator[Records]:
         waiting = {str(job): job for job in jobs}
         while waiting:
             under_way: set[str] = set()
@@ -56,7 +59,7 @@ def local_pool(work: Work, failed: Failed, n_jobs: int) -> Iterator[Pool]:
 
 
 def _alone(
-    work: Work, failed: Failed, name: str, job: Any, running: Callable[[int], None]
+    work: Work[_Job], failed: Failed[_Job], name: str, job: _Job, running: Callable[[int], None]
 ) -> Records:
     try:
         # Two processes, because one would be this one.
@@ -67,8 +70,8 @@ def _alone(
 
 
 def _parallel(
-    work: Work,
-    jobs: dict[str, Any],
+    work: Work[_Job],
+    jobs: dict[str, _Job],
     n_jobs: int,
     under_way: set[str],
     running: Callable[[int], None],
@@ -94,7 +97,7 @@ def _parallel(
         yield name, records
 
 
-def _named(work: Work, name: str, job: Any, parent: int) -> tuple[str, Records]:
+def _named(work: Work[_Job], name: str, job: _Job, parent: int) -> tuple[str, Records]:
     if os.getpid() != parent:
         end_with(parent)
     return name, work(job)
@@ -124,7 +127,9 @@ def _wait_for_the_end(parent: int) -> None:
 
 
 @contextmanager
-def dask_pool(work: Work, failed: Failed, scheduler: str | None, timeout: float) -> Iterator[Pool]:
+def dask_pool(
+    work: Work[_Job], failed: Failed[_Job], scheduler: str | None, timeout: float
+) -> Iterator[Pool[_Job]]:
     """The workers of the Dask cluster whose scheduler has this address.
 
     They need this package, and the corpora at the same paths. Each job has a process of its own
@@ -147,7 +152,7 @@ def dask_pool(work: Work, failed: Failed, scheduler: str | None, timeout: float)
     except (OSError, ValueError, TypeError) as error:
         raise ConnectionError(f"no Dask scheduler answers at {scheduler!r}: {error}") from error
 
-    def run(jobs: Sequence[Any], running: Callable[[int], None]) -> Iterator[Records]:
+    def run(jobs: Sequence[_Job], running: Callable[[int], None]) -> Iterator[Records]:
         futures = {client.submit(in_own_process, work, job, pure=False): job for job in jobs}
         cores = sum(client.ncores().values())
         running(min(cores, len(futures)))
@@ -164,7 +169,7 @@ def dask_pool(work: Work, failed: Failed, scheduler: str | None, timeout: float)
         yield run
 
 
-def in_own_process(work: Work, job: Any) -> Records:
+def in_own_process(work: Work[_Job], job: _Job) -> Records:
     """`work(job)` in a new process.
 
     Workers of a cluster do other things beside a job, in threads that draw from the same random

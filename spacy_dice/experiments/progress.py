@@ -1,13 +1,13 @@
 """How far the runs of a matrix are: a bar on the terminal that moves with their training steps."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from tqdm import tqdm
 
+from .folder import Record
 from .training import Job
 
 # So often is looked at the steps of the runs under way.
@@ -62,7 +62,7 @@ class Progress:
         self.under_way = count
         self.show()
 
-    def finished(self, job: str, records: Sequence[Mapping[str, Any]]) -> None:
+    def finished(self, job: str, records: Sequence[Record]) -> None:
         """Take notice of a job that ended, by its name, and of what became of its runs."""
         self.jobs.pop(job, None)
         self.done += len(records)

@@ -3,33 +3,35 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy
-from numpy.typing import NDArray
 
-from .._validation import check_choice, refuse
+from .._types import Ints
+from .._validation import check_choice, is_number, refuse
 from ..items import DocumentCounts
-from .folder import INDEX, read_index, read_records
-from .packing import unpack
+from .folder import INDEX, Record, read_index, read_records
+from .packing import Packed, unpack
+
+Part = Literal["dev", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
     """The runs of a row of the matrix on a data set, by seed."""
 
-    by_seed: Mapping[int, Mapping[str, Any]]
+    by_seed: Mapping[int, Record]
 
-    def scores(self, key: str, part: str | None = None) -> dict[int, float]:
+    def scores(self, key: str, part: Part | None = None) -> dict[int, float]:
         """A score of each seed, where it is recorded; of the test set if there is one."""
         found = {seed: run[part or part_of(run)].get(key) for seed, run in self.by_seed.items()}
-        return {seed: float(value) for seed, value in found.items() if value is not None}
+        return {seed: float(value) for seed, value in found.items() if is_number(value)}
 
-    def counts(self, types: list[str]) -> dict[int, NDArray[Any]]:
+    def counts(self, types: list[str]) -> dict[int, Ints]:
         """The counts `(n_docs, n_types, 3)` of each seed, its columns being `types`."""
         arrays = {}
         for seed, run in self.by_seed.items():
-            counts = run.get(f"{part_of(run)}_counts")
+            counts = counts_of(run)
             if counts is not None:
                 own: DocumentCounts = unpack(counts)
                 array = numpy.zeros((len(own.array), len(types), 3), dtype="int64")
@@ -52,7 +54,7 @@ class Table:
     """
 
     dataset: str
-    part: str
+    part: Part
     baseline: str
     scores: list[str]
     trained: str
@@ -96,12 +98,17 @@ class Results:
         return " or ".join(sorted({t.part for t in self.tables.values()}, reverse=True))
 
 
-def part_of(run: Mapping[str, Any]) -> str:
+def part_of(run: Record) -> Part:
     """The part of the data whose scores count: `test`, or `dev` where there is none."""
     return "test" if "test" in run else "dev"
 
 
-def how_long(runs: Iterable[Mapping[str, Any]]) -> str:
+def counts_of(run: Record) -> Packed | None:
+    """The counts of the documents of that part; None if they are not recorded."""
+    return run.get("test_counts") if part_of(run) == "test" else run.get("dev_counts")
+
+
+def how_long(runs: Iterable[Record]) -> str:
     """How long runs were trained, in words.
 
     >>> how_long([{"definition": {"steps": 600}}, {"definition": {"steps": 1200}}])
@@ -131,7 +138,7 @@ def read_folder(folder: Path, baseline: str | None = None) -> Results:
         raise FileNotFoundError(f"{folder}: has no {INDEX}: no results of `spacy dice compare`")
     matrix = read_index(index)
     failed: dict[str, str] = {}
-    runs: dict[str, dict[str, dict[int, Any]]] = {name: {} for name in matrix["datasets"]}
+    runs: dict[str, dict[str, dict[int, Record]]] = {name: {} for name in matrix["datasets"]}
     for record in read_records(folder):
         dataset, row, seed = record["dataset"], record["loss"], record["seed"]
         if "error" in record:
@@ -153,14 +160,14 @@ def read_folder(folder: Path, baseline: str | None = None) -> Results:
 
 
 def _table(
-    dataset: str, baseline: str, order: list[str], by_row: Mapping[str, dict[int, Any]]
+    dataset: str, baseline: str, order: list[str], by_row: Mapping[str, dict[int, Record]]
 ) -> Table:
     names = [name for name in order if name in by_row]
     names += sorted(set(by_row) - set(names))
     every = [run for row in names for run in by_row[row].values()]
     train = every[0].get("train_counts", {})
     part = part_of(every[0])
-    types = {label for run in every for label in run.get(f"{part}_counts", {}).get("types", ())}
+    types = {label for run in every if (counts := counts_of(run)) for label in counts["types"]}
     return Table(
         dataset=dataset,
         part=part,

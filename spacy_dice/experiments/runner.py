@@ -1,14 +1,14 @@
 """Run a matrix: train what has no result yet, and record each run as it ends."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .._files import write_json
 from .._validation import check_choice
 from .definition import Run, runs_of
-from .folder import open_folder, open_runs, own_folder
+from .folder import Head, open_folder, open_runs, own_folder
 from .machine import check_gpu, check_models
 from .matrix import Matrix
 from .pools import Pool, dask_pool, local_pool
@@ -71,7 +71,7 @@ def compare(
         # The workers of a cluster have GPUs and models of their own.
         check_gpu(gpu_id)
         check_models(runs)
-    pool: AbstractContextManager[Pool] = (
+    pool: AbstractContextManager[Pool[Job]] = (
         local_pool(run_job, failed_records, jobs)
         if backend == "loky"
         else dask_pool(run_job, failed_records, scheduler, connect_timeout)
@@ -93,7 +93,7 @@ def compare(
     return Summary(len(todo) - len(failed), len(runs) - len(todo), failed)
 
 
-def path_of(record: Mapping[str, Any]) -> Path:
+def path_of(record: Head) -> Path:
     """Where a record belongs, in the folder of the matrix."""
     return Path(record["dataset"], record["loss"], f"{record['seed']}.json")
 

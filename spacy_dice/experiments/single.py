@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spacy.util import load_config
 
+from .._types import JSON
 from .._validation import listed, refuse
 from ..components import row_of_factory
 from .matrix import Matrix, parse_matrix
@@ -38,7 +39,7 @@ def single_matrix(
     if not losses:
         refuse(owner, "name the losses to compare, the baseline first: --loss CE --loss DSC")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", config.stem).lstrip("_.-") or "data"
-    dataset: dict[str, object] = {
+    dataset: dict[str, JSON] = {
         "train": str(train),
         "dev": str(dev),
         "config": owner,
@@ -47,7 +48,7 @@ def single_matrix(
     if test is not None:
         dataset["test"] = str(test)
     length = {"steps": steps, "patience": patience, "max_steps": max_steps}
-    content = {
+    content: dict[str, JSON] = {
         "seeds": list(range(seeds)),
         "datasets": {name: dataset},
         "losses": {loss: loss if "." in loss else f"dice.{loss}.v1" for loss in losses},

@@ -12,12 +12,12 @@ if the corrected test says so and the bootstrap interval leaves out zero.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
+from .._types import Floats, Ints
 from ..components import score_of
 from ..counts import micro_f
 from .results import Results, Runs, Table
@@ -90,16 +90,16 @@ def paired(row: Mapping[int, float], baseline: Mapping[int, float]) -> Differenc
     return Difference(mean=found.mean, n=found.n, interval=found.interval, p=p)
 
 
-def score_of_counts(key: str) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+def score_of_counts(key: str) -> Callable[[ArrayLike], Floats] | None:
     """How a score is computed from counts `(…, n_types, 3)`; None for others: no bootstrap."""
     score = score_of(key)
     return None if score is None else score.of_counts
 
 
 def bootstrap(
-    row: Mapping[int, NDArray[Any]],
-    baseline: Mapping[int, NDArray[Any]],
-    score: Callable[[NDArray[Any]], NDArray[Any]],
+    row: Mapping[int, Ints],
+    baseline: Mapping[int, Ints],
+    score: Callable[[ArrayLike], Floats],
     *,
     resamples: int = RESAMPLES,
 ) -> Interval:
@@ -113,9 +113,7 @@ def bootstrap(
     n_docs, n_types, _ = pairs[0][0].shape
     flat = [[a.reshape(n_docs, -1).astype("float64") for a in arrays] for arrays in pairs]
 
-    def statistic(
-        docs: NDArray[Any], chosen: NDArray[Any] | None = None, axis: int = -1
-    ) -> NDArray[Any]:
+    def statistic(docs: Ints, chosen: Ints | None = None, axis: int = -1) -> Floats:
         # How often each document was drawn: then the counts of all resamples are one product.
         drawn = numpy.stack(
             [numpy.bincount(one, minlength=n_docs) for one in numpy.atleast_2d(docs).astype(int)]

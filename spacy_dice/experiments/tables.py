@@ -6,7 +6,7 @@ import numpy
 
 from ..counts import macro_f, micro_f, precision_recall_f
 from . import wording
-from .results import Results, Runs, Table
+from .results import Part, Results, Runs, Table
 from .sheet import Sheet, titled, titled_by_data_set
 from .statistics import Difference, differences, estimate, overall
 from .wording import NONE, name_of_score, percent
@@ -111,7 +111,7 @@ class Analysis:
         """A data set's losses: each score, its difference and how sure that is."""
         header = ["loss", "seeds"]
         # What has no test set is compared on the dev set.
-        before = ["dev"] if table.part == "test" else []
+        before: list[Part] = ["dev"] if table.part == "test" else []
         for key in table.scores:
             name = name_of_score(key)
             header += [f"{name}, {part}" for part in (*before, table.part)]

@@ -31,8 +31,9 @@ from ..calibration import calibrate
 from ..components import items_of, with_averages
 from ..items import count_documents, count_gold
 from . import logger
-from .definition import Run, main_scores, parts_of
-from .folder import Record
+from .definition import Run, main_scores
+from .folder import Head, Outcome, Record, Result, Scores, Training
+from .logger import Log
 from .packing import pack
 
 try:
@@ -117,7 +118,7 @@ def failed_records(job: Job, error: str) -> list[Record]:
     return [{**head_of(run), "error": error} for run in job.runs]
 
 
-def head_of(run: Run) -> Record:
+def head_of(run: Run) -> Head:
     """What a record begins with: which run it is of."""
     return {
         "dataset": run.dataset.name,
@@ -128,7 +129,7 @@ def head_of(run: Run) -> Record:
     }
 
 
-def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
+def _train_and_evaluate(job: Job, folder: Path) -> list[Result]:
     first = job.runs[0]
     dataset = first.dataset
     config = load_config_from_str(first.config)
@@ -144,7 +145,7 @@ def _train_and_evaluate(job: Job, folder: Path) -> list[dict[str, Any]]:
     trained = what_training_showed(srsly.read_json(folder / LOG))
     best = folder / DIR_MODEL_BEST
     support = _gold_of_training_data(spacy.load(best), dataset.train, dataset.component)
-    results = []
+    results: list[Result] = []
     for run in job.runs:
         result = _evaluate(spacy.load(best), run, config)
         results.append({**trained, **result, "train_counts": support})
@@ -166,7 +167,7 @@ def _train(job: Job, config: Config, folder: Path) -> None:
     shutil.rmtree(folder / DIR_MODEL_LAST)
 
 
-def what_training_showed(log: Mapping[str, Any]) -> dict[str, Any]:
+def what_training_showed(log: Log) -> Training:
     """What a `RunLog` wrote, and which checkpoint is evaluated: spaCy keeps the last of the best.
 
     best_seconds: of training, evaluations included, until the best checkpoint was there.
@@ -193,10 +194,10 @@ def _thinned(n_points: int, best: int) -> list[int]:
     return sorted({*range(0, n_points, every), best, n_points - 1})
 
 
-def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
+def _evaluate(nlp: Language, run: Run, config: Config) -> Outcome:
     dataset = run.dataset
     found = items_of(nlp.get_pipe(dataset.component))
-    result: dict[str, Any] = {"scores": main_scores(config, dataset)}
+    result: Outcome = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
         calibration = calibrate(nlp, dev, dataset.component, types=run.row.types)
@@ -204,15 +205,16 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> dict[str, Any]:
         # Not what the dev set shows after tuning on it: that would not be comparable.
         result["dev"] = _kept(calibration.crossfitted)
         result["dev_tuned"] = _kept(calibration.after)
-    parts = parts_of(dataset)[1:]
-    for part in parts:
-        if part in result:
-            continue
-        examples = annotated(nlp, Corpus(getattr(dataset, part))(nlp))
-        result[part] = score(nlp, examples, dataset.component)
-        if part == parts[-1] and found is not None:
-            counts = count_documents(examples, found[1])
-            result[f"{part}_counts"] = pack(counts)
+    if "dev" not in result:
+        examples = annotated(nlp, Corpus(dataset.dev)(nlp))
+        result["dev"] = score(nlp, examples, dataset.component)
+        if found is not None and not dataset.test:
+            result["dev_counts"] = pack(count_documents(examples, found[1]))
+    if dataset.test:
+        examples = annotated(nlp, Corpus(dataset.test)(nlp))
+        result["test"] = score(nlp, examples, dataset.component)
+        if found is not None:
+            result["test_counts"] = pack(count_documents(examples, found[1]))
     return result
 
 
@@ -223,13 +225,13 @@ def annotated(nlp: Language, examples: Iterable[Example]) -> list[Example]:
     return [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
 
 
-def score(nlp: Language, examples: Sequence[Example], component: str) -> dict[str, Any]:
+def score(nlp: Language, examples: Sequence[Example], component: str) -> Scores:
     """The scores of annotated examples: those that `nlp.evaluate` gives, and all averages of F1."""
     return _kept(with_averages(Scorer(nlp).score(examples), nlp.get_pipe(component), examples))
 
 
-def _kept(scores: Mapping[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+def _kept(scores: Mapping[str, Any]) -> Scores:
+    kept: Scores = {}
     for key, value in scores.items():
         if key == "speed" or key.startswith("token_"):
             continue
