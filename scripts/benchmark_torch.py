@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
+from spacy_dice._files import write_json
 from spacy_dice.torch import (
     CELoss,
     DiceLoss,
@@ -292,8 +293,7 @@ def main() -> None:
     if args.cells:
         record["finite"] = finite_cells(args.cells)
         print("not finite", record["finite"]["not_finite"], "of", record["finite"]["cells"])
-    args.record.parent.mkdir(parents=True, exist_ok=True)
-    args.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+    write_json(args.record, record)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from transformers import (
 from transformers.trainer import Trainer
 from transformers.training_args import TrainingArguments
 
+from spacy_dice._files import write_json
 from spacy_dice.scorers import make_ner_scorer
 from spacy_dice.torch import CELoss, DSCLoss, as_compute_loss_func
 
@@ -243,8 +244,7 @@ def main() -> None:
             if str(seed) not in runs:
                 runs[str(seed)] = run(loss, seed, args.model, args.data)
             record["spacy"].setdefault(loss, {})[str(seed)] = of_spacy(args.spacy, loss, seed)
-            args.record.parent.mkdir(parents=True, exist_ok=True)
-            args.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+            write_json(args.record, record)
             for side in ("trainer", "spacy"):
                 scores = record[side][loss][str(seed)]
                 print(

@@ -8,6 +8,8 @@ from typing import Any
 import numpy
 from scipy.stats import t as student
 
+from spacy_dice._files import write_text
+
 REPORT, PLOT = "report.md", "f1.svg"
 
 # What else than "LogisticRegression" the others are tested against: the first that was run.
@@ -177,7 +179,7 @@ def write_report(folder: Path) -> None:
     ]
     if (folder / "timing.json").is_file():
         parts += ["## Time", timing_table(folder)]
-    (folder / REPORT).write_text("\n\n".join(parts) + "\n", encoding="utf8")
+    write_text(folder / REPORT, "\n\n".join(parts) + "\n")
     _plot(runs, folder / PLOT)
 
 

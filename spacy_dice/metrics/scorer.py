@@ -74,7 +74,7 @@ class SoftF1Scorer(BaseEstimator):
         y_true: Targets,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """Do what `score` does."""
+        """`score`, under the name that scikit-learn calls."""
         return self.score(estimator, X, y_true, sample_weight)
 
     def score(

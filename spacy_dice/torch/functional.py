@@ -26,6 +26,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink, log_softmax, logsigmoid, softmax
+from typing_extensions import override
 
 
 class Outputs:
@@ -134,6 +135,7 @@ class Term:
 class CrossEntropy(Term):
     """``-sum_c w_c y log p``; of a sigmoid ``-w_c y log p - (1 - y) log(1 - p)``."""
 
+    @override
     def __call__(
         self,
         outputs: Outputs,
@@ -141,7 +143,6 @@ class CrossEntropy(Term):
         weights: Tensor | None,
         class_weights: Tensor | None,
     ) -> Part:
-        """See `Term`."""
         if outputs.exclusive and not targets.is_floating_point():
             log_p = outputs.log_p_at(targets)
             if class_weights is None:
@@ -162,6 +163,7 @@ class Focal(Term):
 
     focus: float
 
+    @override
     def __call__(
         self,
         outputs: Outputs,
@@ -169,7 +171,6 @@ class Focal(Term):
         weights: Tensor | None,
         class_weights: Tensor | None,
     ) -> Part:
-        """See `Term`."""
         p = outputs.p
         if outputs.exclusive and not targets.is_floating_point():
             of_gold = p.gather(1, targets)
