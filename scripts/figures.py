@@ -58,6 +58,9 @@ FORMULAS: Mapping[str, Formula] = {
     "CE": Formula(functional.cross_entropy),
     "WCE": Formula(partial(functional.cross_entropy, class_weights=numpy.array([2.0]))),
     "FL": Formula(partial(functional.focal, focus=1.0), ce_weight=0.5),
+    "ASL": Formula(
+        partial(functional.asymmetric_focal, focus_positive=0.0, focus_negative=4.0, margin=0.05)
+    ),
     "SE": Formula(functional.squared_error),
     "DL": Formula(partial(functional.dice, smooth=1.0), ce_weight=1.0),
     "TL": Formula(partial(functional.tversky, alpha=0.5, beta=0.5, smooth=1.0), ce_weight=1.0),

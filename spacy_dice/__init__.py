@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .estimators import F1ThresholdClassifier, SoftF1Classifier, SpacyTextClassifier
     from .experiments.runner import compare
-    from .losses import CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, MacroF1
+    from .losses import ASL, CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, MacroF1
     from .metrics import soft_f1_score
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASL",
     "CE",
     "DL",
     "DSC",
@@ -56,7 +57,7 @@ __getattr__, __dir__ = attach(
         "diagnosis": ["diagnose"],
         "estimators": ["F1ThresholdClassifier", "SoftF1Classifier", "SpacyTextClassifier"],
         "experiments.runner": ["compare"],
-        "losses": ["CE", "DL", "DSC", "F1", "FL", "SE", "TL", "WCE", "Compound", "MacroF1"],
+        "losses": ["ASL", "CE", "DL", "DSC", "F1", "FL", "SE", "TL", "WCE", "Compound", "MacroF1"],
         "metrics": ["soft_f1_score"],
     },
 )

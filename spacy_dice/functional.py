@@ -30,11 +30,11 @@ ACL 2020 (arXiv 1911.02855).
 
 from functools import partial
 from types import ModuleType
-from typing import Literal
 
 from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
 
+from ._gradients import Wrt, backprop, backprop_by_rest, by_probs, log_of, rest_of
 from ._overlap import (
     Reduction,
     as_cells,
@@ -44,8 +44,6 @@ from ._overlap import (
     squared_dice,
     tversky_terms,
 )
-
-Wrt = Literal["logits", "probs"]
 
 WRT: tuple[Wrt, ...] = ("logits", "probs")
 REDUCTIONS: tuple[Reduction, ...] = ("example", "batch")
@@ -76,10 +74,10 @@ def cross_entropy(
     weights = as_cells(weights)
     positive = targets if class_weights is None else targets * class_weights
     if exclusive:
-        logs = positive * _log(xp, probs)
+        logs = positive * log_of(xp, probs)
         has_gold = targets @ xp.ones((probs.shape[1], 1), probs.dtype) > 0
         if not has_gold.all():
-            logs = xp.where(has_gold, logs, _log(xp, 1 - probs))
+            logs = xp.where(has_gold, logs, log_of(xp, 1 - probs))
         if class_weights is None:
             gradient = probs - targets
         else:
@@ -87,13 +85,13 @@ def cross_entropy(
             gradient = probs * row_weight - positive
     else:
         negative, rest = 1 - targets, 1 - probs
-        logs = positive * _log(xp, probs) + negative * _log(xp, rest)
+        logs = positive * log_of(xp, probs) + negative * log_of(xp, rest)
         gradient = probs * negative - rest * positive
     if weights is not None:
         logs = logs * weights
         gradient = gradient * weights
     value = 0.0 - float(logs.sum())  # not -0.0
-    return value, gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
+    return value, gradient if wrt == "logits" else by_probs(xp, probs, gradient, exclusive)
 
 
 def log_loss(
@@ -105,7 +103,7 @@ def log_loss(
     >>> round(log_loss(numpy.array([[0.25, 0.75]]), numpy.array([[0.0, 1.0]])), 4)
     0.2877
     """
-    logs = targets * _log(get_array_module(probs), probs)
+    logs = targets * log_of(get_array_module(probs), probs)
     if weights is not None:
         logs *= as_cells(weights)
     return 0.0 - float(logs.sum())
@@ -131,23 +129,73 @@ def focal(
     >>> round(value, 4)
     0.018
     """
+    return asymmetric_focal(
+        probs,
+        targets,
+        focus_positive=focus,
+        focus_negative=focus,
+        margin=0.0,
+        weights=weights,
+        class_weights=class_weights,
+        exclusive=exclusive,
+        wrt=wrt,
+    )
+
+
+def asymmetric_focal(
+    probs: Floats2d,
+    targets: Floats2d,
+    *,
+    focus_positive: float,
+    focus_negative: float,
+    margin: float,
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
+    r"""Asymmetric loss (Ridnik et al. 2021, arXiv 2009.14119, eq. 4 to 7).
+
+    ``-w_c (1 - p)^focus_positive log p`` where y = 1, ``-q^focus_negative log(1 - q)`` with
+    ``q = max(p - margin, 0)`` where y = 0: a negative below the margin costs nothing. Exclusive
+    classes have the first term alone, as in `focal`. With two equal focuses and no margin it is
+    `focal`.
+
+    >>> import numpy
+    >>> value, gradient = asymmetric_focal(
+    ...     numpy.array([[0.25, 0.25, 0.05]]),
+    ...     numpy.array([[1.0, 0.0, 0.0]]),
+    ...     focus_positive=0.0,
+    ...     focus_negative=2.0,
+    ...     margin=0.05,
+    ...     exclusive=False,
+    ... )
+    >>> round(value, 4), gradient.round(4)  # -log .25 - .2^2 log .8 + 0
+    (1.3952, array([[-0.75  ,  0.0261,  0.    ]]))
+    """
     xp = get_array_module(probs)
     weights = as_cells(weights)
     positive = targets if class_weights is None else targets * class_weights
     # A power below 1 is steep at 0, where 1 - p has lost its digits.
-    rest = _rest(xp, probs, exclusive) if 0 < focus < 1 else 1 - probs
-    value, elasticity = _focal_side(xp, probs, rest, positive, focus)
+    steep = any(0 < focus < 1 for focus in (focus_positive, focus_negative))
+    rest = rest_of(xp, probs, exclusive) if steep else 1 - probs
+    value, elasticity = _focal_side(xp, probs, rest, positive, focus_positive)
     if exclusive:
         if weights is not None:
             value, elasticity = value * weights, elasticity * weights
-        return float(value.sum()), _backprop(xp, probs, elasticity, exclusive, wrt)
-    value_of_rest, elasticity_of_rest = _focal_side(xp, rest, probs, 1 - targets, focus)
+        return float(value.sum()), backprop(xp, probs, elasticity, exclusive, wrt)
+    shifted = xp.maximum(probs - margin, 0) if margin else probs
+    kept = xp.minimum(rest + margin, 1) if margin else rest
+    value_of_rest, elasticity_of_rest = _focal_side(xp, kept, shifted, 1 - targets, focus_negative)
+    if margin:
+        # By the logit of p: that of 1 - q is another, and none below the margin.
+        elasticity_of_rest *= (shifted > 0) * (rest / kept)
     value = value + value_of_rest
     gradient = elasticity * rest - elasticity_of_rest * probs
     if weights is not None:
         value, gradient = value * weights, gradient * weights
     total = float(value.sum())
-    return total, gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
+    return total, gradient if wrt == "logits" else by_probs(xp, probs, gradient, exclusive)
 
 
 def squared_error(
@@ -180,7 +228,7 @@ def squared_error(
     value = 0.5 * float((error * gradient).sum())
     if wrt == "probs":
         return value, gradient
-    return value, _backprop(xp, probs, probs * gradient, exclusive, wrt)
+    return value, backprop(xp, probs, probs * gradient, exclusive, wrt)
 
 
 @in_row_blocks
@@ -209,7 +257,7 @@ def dice(
     value, elasticity = overlap(
         xp, probs, probs, targets, squared_dice, smooth, reduction, weights, class_weights
     )
-    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
+    return value, backprop(xp, probs, elasticity, exclusive, wrt)
 
 
 @in_row_blocks
@@ -252,7 +300,7 @@ def tversky(
     value, elasticity = overlap(
         xp, probs, probs, targets, form, smooth, reduction, weights, class_weights
     )
-    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
+    return value, backprop(xp, probs, elasticity, exclusive, wrt)
 
 
 @in_row_blocks
@@ -284,7 +332,7 @@ def self_adjusting_dice(
     xp = get_array_module(probs)
     # Where 1 - p has lost its digits, near 0, a power below 1 is steep, and so is 1/smooth.
     is_steep = 0 < alpha < 1 or (alpha == 1 and smooth < _SAFE_SMOOTH)
-    rest = _rest(xp, probs, exclusive) if is_steep else 1 - probs
+    rest = rest_of(xp, probs, exclusive) if is_steep else 1 - probs
     u = probs if alpha == 0 else (rest if alpha == 1 else rest**alpha) * probs
     rest_divides = False
     if detach_weight or alpha == 0:
@@ -293,7 +341,7 @@ def self_adjusting_dice(
         slope = xp.subtract(rest, probs, out=rest)
         slope *= probs
     else:
-        # p du/dp = u (1 - (1+alpha) p) / (1-p). The division is left to _backprop_by_rest, which
+        # p du/dp = u (1 - (1+alpha) p) / (1-p). The division is left to backprop_by_rest, which
         # never forms the quotient: it is infinite at p = 1 for alpha < 1.
         slope = u * (rest - alpha * probs)
         rest_divides = True
@@ -301,8 +349,8 @@ def self_adjusting_dice(
         xp, u, slope, targets, plain_dice, smooth, reduction, weights, class_weights
     )
     if rest_divides:
-        return value, _backprop_by_rest(xp, probs, rest, elasticity, exclusive, wrt)
-    return value, _backprop(xp, probs, elasticity, exclusive, wrt)
+        return value, backprop_by_rest(xp, probs, rest, elasticity, exclusive, wrt)
+    return value, backprop(xp, probs, elasticity, exclusive, wrt)
 
 
 # Below this, p dL/dp can be so large for alpha = 1 that a difference of two such numbers is noise.
@@ -314,83 +362,8 @@ def _focal_side(
 ) -> tuple[Floats2d, Floats2d]:
     """Value and elasticity of ``-y (1-p)^focus log p``; `rest` is 1 - p."""
     factor = y * rest**focus if focus else y
-    log = xp.where(p > 0.5, xp.log1p(-xp.minimum(rest, 0.5)), _log(xp, p))
+    log = xp.where(p > 0.5, xp.log1p(-xp.minimum(rest, 0.5)), log_of(xp, p))
     value = -factor * log
     # p d/dp = -(1-p)^focus (1 - focus p log p / (1-p)), and log p / (1-p) -> -1 for p -> 1.
     slope = xp.where(rest > 0, log / xp.where(rest > 0, rest, 1), -1)
     return value, factor * (focus * p * slope - 1)
-
-
-def _backprop(
-    xp: ModuleType, probs: Floats2d, elasticity: Floats2d, exclusive: bool, wrt: Wrt
-) -> Floats2d:
-    """From ``p * dL/dp`` to the gradient that is asked for."""
-    if exclusive:
-        total = elasticity @ xp.ones((probs.shape[1], 1), probs.dtype)
-        gradient = xp.subtract(elasticity, probs * total, out=elasticity)
-        return gradient if wrt == "logits" else _quotient(xp, gradient, probs)
-    return elasticity * (1 - probs) if wrt == "logits" else _quotient(xp, elasticity, probs)
-
-
-def _backprop_by_rest(
-    xp: ModuleType, probs: Floats2d, rest: Floats2d, scaled: Floats2d, exclusive: bool, wrt: Wrt
-) -> Floats2d:
-    """The same from ``scaled = (1-p) p * dL/dp``, which is bounded where ``p * dL/dp`` is not.
-
-    For softmax, ``dz_k = scaled_k - p_k sum_{j != k} scaled_j / (1-p_j)``. The class t with the
-    highest probability is the only one for which 1 - p can be small; ``p_k / (1-p_t) <= 1`` is
-    formed first for it. Its own gradient follows from the others, as that of a row sums to 0.
-    """
-    if not exclusive:
-        return scaled if wrt == "logits" else _by_probs(xp, probs, scaled, exclusive)
-    cells = xp.arange(len(probs)), probs.argmax(axis=1)
-    scaled_of_top, rest_of_top = scaled[cells][:, None], rest[cells][:, None]
-    unscaled = scaled.copy()
-    unscaled[cells] = 0
-    unscaled /= xp.maximum(rest, probs)
-    gradient = scaled - probs * (unscaled.sum(axis=1, keepdims=True) - unscaled)
-    others = probs.copy()
-    others[cells] = 0
-    gradient -= others / xp.where(rest_of_top > 0, rest_of_top, 1) * scaled_of_top
-    gradient[cells] = 0
-    gradient[cells] = -gradient.sum(axis=1)
-    return gradient if wrt == "logits" else _by_probs(xp, probs, gradient, exclusive)
-
-
-def _by_probs(xp: ModuleType, probs: Floats2d, gradient: Floats2d, exclusive: bool) -> Floats2d:
-    """From the gradient by the logits to one by the probabilities.
-
-    It is one that the derivative of the activation turns into itself: ``p_k (g_k/p_k - sum_j p_j
-    g_j/p_j) = g_k`` for softmax, as the gradient of a row sums to 0, and ``p (1-p) g/(p (1-p))``.
-    """
-    return _quotient(xp, gradient, probs if exclusive else probs * (1 - probs))
-
-
-def _quotient(xp: ModuleType, gradient: Floats2d, slope: Floats2d) -> Floats2d:
-    """``gradient / slope``, finite where a slope is 0 in this dtype: nothing comes through it."""
-    least = _HEADROOM * xp.finfo(gradient.dtype).tiny
-    return gradient / xp.maximum(slope, least * xp.maximum(abs(gradient), 1))
-
-
-# What a gradient by probabilities may be multiplied with, or a sum of such, and still be finite.
-_HEADROOM = 1024
-
-
-def _rest(xp: ModuleType, probs: Floats2d, exclusive: bool) -> Floats2d:
-    """1 - p, as well as it can be told where p is nearly 1.
-
-    The largest of exclusive classes is the only one for which 1 - p loses digits: the others tell
-    what they sum to. By itself, a p of 1 stands for all numbers that round to it.
-    """
-    rest = 1 - probs
-    if not exclusive:
-        return xp.maximum(rest, xp.finfo(probs.dtype).eps / 8)
-    cells = xp.arange(len(probs)), probs.argmax(axis=1)
-    others = probs.copy()
-    others[cells] = 0
-    rest[cells] = others.sum(axis=1)
-    return rest
-
-
-def _log(xp: ModuleType, p: Floats2d) -> Floats2d:
-    return xp.log(xp.maximum(p, xp.finfo(p.dtype).tiny))

@@ -125,6 +125,24 @@ def test_focal_without_focus_is_cross_entropy(batch):
         assert_allclose(focal[1], ce[1], atol=1e-12)
 
 
+def test_asymmetric_loss_below_its_margin_and_at_the_ends():
+    """A negative at the margin and below costs nothing; nothing is infinite at p = 0 and 1."""
+    probs = numpy.array([[0.0, 0.05, 0.1, 0.1001, 1.0]])
+    settings = {"focus_positive": 0.0, "focus_negative": 1.0, "margin": 0.1, "exclusive": False}
+    for wrt in functional.WRT:
+        _, gradient = functional.asymmetric_focal(
+            probs, numpy.zeros_like(probs), wrt=wrt, **settings
+        )
+        assert numpy.isfinite(gradient).all()
+        assert (gradient[0, :3] == 0).all()
+        assert gradient[0, 3] > 0
+        _, gradient = functional.asymmetric_focal(
+            probs, numpy.ones_like(probs), wrt=wrt, **settings
+        )
+        assert numpy.isfinite(gradient).all()
+        assert (gradient[0, :4] < 0).all()
+
+
 @reductions
 @given(batch=batches())
 def test_tversky_with_halves_is_dice_without_squares(reduction, batch):

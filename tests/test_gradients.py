@@ -14,6 +14,7 @@ from strategies import LOSSES, rng_of
 from thinc.api import NumpyOps
 
 from spacy_dice import functional
+from spacy_dice._gradients import HEADROOM
 
 pytest.importorskip("torch")
 STEEP = [("self_adjusting_dice", {"alpha": a, "smooth": 1.0}) for a in (0.01, 0.05, 0.1)]
@@ -84,9 +85,7 @@ def unavoidable(name, targets, settings, exclusive, wrt, probs, exact):
         # What the derivative of the layer multiplies with 0, or a number without all its digits.
         tiny = numpy.finfo("f").tiny
         slope = probs if exclusive else probs * (1 - probs)
-        lost = numpy.where(
-            slope < functional._HEADROOM * tiny * numpy.maximum(abs(exact), 1), abs(exact), 0
-        )
+        lost = numpy.where(slope < HEADROOM * tiny * numpy.maximum(abs(exact), 1), abs(exact), 0)
         bound = bound + lost
         if exclusive:
             bound = bound + probs * lost.sum(axis=1, keepdims=True)

@@ -15,10 +15,11 @@ from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_label_counts
 from .batch import Batch, Labels, check_probabilities, main_names
 from .compound import Compound
 from .cost import F1, MacroF1
-from .likelihood import CE, FL, SE, WCE
+from .likelihood import ASL, CE, FL, SE, WCE
 from .overlap import DL, DSC, TL
 
 __all__ = [
+    "ASL",
     "CE",
     "DL",
     "DSC",

@@ -1,4 +1,4 @@
-"""Cross entropy, weighted cross entropy, squared error, focal loss, and what CE is added to."""
+"""Cross entropy, squared error, focal and asymmetric loss, and what cross entropy is added to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from thinc.util import get_array_module
 from typing_extensions import override
 
 from .. import functional
-from .._validation import check_non_negative, is_number, refuse
+from .._validation import check_fraction, check_non_negative, is_number, refuse
 from .base import RegisteredLoss, WeightedLoss
 from .batch import Batch, Labels, main_names
 
@@ -152,6 +152,47 @@ class FL(MixedLoss):
     @override
     def bare(self, batch: Batch) -> tuple[float, Floats2d]:
         return functional.focal(batch.probs, batch.targets, focus=self.focus, **batch.settings)
+
+
+@dataclass(kw_only=True)
+class ASL(WeightedLoss):
+    """Asymmetric loss of logistic outputs (Ridnik et al. 2021).
+
+    ``-w_c (1 - p)^focus_positive log p`` where y = 1, ``-q^focus_negative log(1 - q)`` where y = 0,
+    with ``q = max(p - margin, 0)``. Of labels that exclude each other, those of a softmax, only the
+    first term counts: there it is a focal loss.
+
+    focus_positive: >= 0; larger values look away from positives that are right.
+    focus_negative: >= 0; larger values look away from negatives that are right.
+    margin: in [0, 1); a negative with a lower probability costs nothing.
+
+    >>> import numpy
+    >>> loss = ASL(focus_negative=2.0)
+    >>> loss(numpy.array([[0.75, 0.25]], dtype="f"), [0], exclusive=False)
+    (array([[-0.25      ,  0.0261...]], dtype=float32), 0.2966...)
+    """
+
+    focus_positive: float = 0.0
+    focus_negative: float = 4.0
+    margin: float = 0.05
+
+    @override
+    def validate(self) -> None:
+        super().validate()
+        check_non_negative(self.owner, "focus_positive", self.focus_positive)
+        check_non_negative(self.owner, "focus_negative", self.focus_negative)
+        check_fraction(self.owner, "margin", self.margin)
+
+    @override
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
+        return functional.asymmetric_focal(
+            batch.probs,
+            batch.targets,
+            focus_positive=self.focus_positive,
+            focus_negative=self.focus_negative,
+            margin=self.margin,
+            **batch.settings,
+        )
 
 
 def cross_entropy(batch: Batch) -> tuple[float, Floats2d]:

@@ -13,6 +13,7 @@ from strategies import rng_of, softmax
 from thinc.api import CategoricalCrossentropy, Config, registry
 
 from spacy_dice.losses import (
+    ASL,
     CE,
     DL,
     DSC,
@@ -33,6 +34,7 @@ REGISTERED = {
     "dice.CE.v1": CE,
     "dice.WCE.v1": WCE,
     "dice.FL.v1": FL,
+    "dice.ASL.v1": ASL,
     "dice.SE.v1": SE,
     "dice.DL.v1": DL,
     "dice.TL.v1": TL,
@@ -65,6 +67,7 @@ def test_settings_snapshot():
         WCE: {**weighted, "K": 10.0},
         SE: weighted,
         FL: {**mixed, "ce_weight": 0.5, "focus": 1.0},
+        ASL: {**weighted, "focus_positive": 0.0, "focus_negative": 4.0, "margin": 0.05},
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
         DSC: {**overlap, "ce_weight": 2.0, "alpha": 1.0, "detach_weight": False},
@@ -410,6 +413,9 @@ def test_base_class_has_no_formula():
         (TL, {"alpha": -1}, "dice.TL.v1: alpha must be >= 0, got -1"),
         (TL, {"beta": -1}, "dice.TL.v1: beta must be >= 0, got -1"),
         (FL, {"focus": -2.0}, "dice.FL.v1: focus must be >= 0, got -2.0"),
+        (ASL, {"focus_positive": -1}, "dice.ASL.v1: focus_positive must be >= 0, got -1"),
+        (ASL, {"focus_negative": -1}, "dice.ASL.v1: focus_negative must be >= 0, got -1"),
+        (ASL, {"margin": 1.0}, "dice.ASL.v1: margin must be in [0, 1), got 1.0"),
         (WCE, {"K": 0.5}, "dice.WCE.v1: K must be >= 1, got 0.5"),
         (DL, {"ce_weight": -1.0}, "dice.DL.v1: ce_weight must be >= 0, got -1.0"),
         (DL, {"class_weights": {"O": -1.0}}, "class_weights['O'] must be >= 0, got -1.0"),

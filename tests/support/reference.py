@@ -5,15 +5,17 @@ import math
 import numpy
 import pytest
 
-WITHOUT_REDUCTION = ("cross_entropy", "focal", "squared_error")
+WITHOUT_REDUCTION = ("cross_entropy", "focal", "asymmetric_focal", "squared_error")
 
 
-def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0):
-    """Loss of one cell as the paper writes it, for a hard or soft target."""
+def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0, focus_positive=0.0, **_):
+    """Loss of one cell of a softmax as the paper writes it, for a hard or soft target."""
     if name == "cross_entropy":
         return -y * math.log(p) if y else 0.0
     if name == "focal":
         return -y * (1 - p) ** focus * math.log(p) if y else 0.0
+    if name == "asymmetric_focal":
+        return cell_loss("focal", p, y, focus=focus_positive)
     if name == "squared_error":
         return (p - y) ** 2 / 2
     num, den = ratio_terms(name, p, y, alpha, beta)
@@ -87,6 +89,12 @@ def torch_loss(
     torch = pytest.importorskip("torch")
     log_p, log_rest = logarithms(logits, exclusive)
     p, y = log_p.exp(), targets
+    if name == "asymmetric_focal":
+        cells = -class_weights * y * (k["focus_positive"] * log_rest).exp() * log_p
+        if not exclusive:
+            q = (p - k["margin"]).clamp(min=0)
+            cells = cells - (1 - y) * q ** k["focus_negative"] * torch.log1p(-q)
+        return (cells * weights).sum()
     if name in ("cross_entropy", "focal"):
         focus = k.get("focus", 0.0)
         cells = -class_weights * y * (focus * log_rest).exp() * log_p

@@ -8,6 +8,8 @@ LOSSES = [
     ("cross_entropy", {}),
     ("focal", {"focus": 0.5}),
     ("focal", {"focus": 2.0}),
+    ("asymmetric_focal", {"focus_positive": 0.0, "focus_negative": 2.0, "margin": 0.05}),
+    ("asymmetric_focal", {"focus_positive": 1.0, "focus_negative": 0.5, "margin": 0.2}),
     ("squared_error", {}),
     ("dice", {"smooth": 1.0}),
     ("dice", {"smooth": 0.1}),
