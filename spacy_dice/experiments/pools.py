@@ -82,7 +82,7 @@ def _parallel(
         for name, job in list(jobs.items()):
             under_way.add(name)
             running(min(len(under_way), processes))
-            yield joblib.delayed(_named)(work, name, job, os.getpid())
+            yield joblib.delayed(_named)(work, name, job)
 
     parallel = joblib.Parallel(
         n_jobs=n_jobs,
@@ -90,6 +90,9 @@ def _parallel(
         batch_size=1,
         pre_dispatch="n_jobs",
         return_as="generator_unordered",
+        # Before it gets a job, too: there may be fewer jobs than workers.
+        initializer=end_with,
+        initargs=(os.getpid(),),
     )
     for name, records in parallel(tasks()):
         under_way.remove(name)
@@ -97,9 +100,7 @@ def _parallel(
         yield name, records
 
 
-def _named(work: Work[_Job], name: str, job: _Job, parent: int) -> tuple[str, Records]:
-    if os.getpid() != parent:
-        end_with(parent)
+def _named(work: Work[_Job], name: str, job: _Job) -> tuple[str, Records]:
     return name, work(job)
 
 
@@ -178,7 +179,7 @@ def in_own_process(work: Work[_Job], job: _Job) -> Records:
     RAISES: RuntimeError if the process dies.
     """
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD],
+        [sys.executable, "-c", _CHILD, str(os.getpid())],
         input=pickle.dumps((work, job)),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -195,7 +196,7 @@ def in_own_process(work: Work[_Job], job: _Job) -> Records:
 _CHILD = """
 import json, os, pickle, sys
 from spacy_dice.experiments.pools import end_with
-end_with(os.getppid())
+end_with(int(sys.argv[1]))
 output = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 work, job = pickle.load(sys.stdin.buffer)

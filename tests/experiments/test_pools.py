@@ -56,19 +56,20 @@ def failed(job, error):
     return []
 
 with pools.local_pool(work, failed, 2) as run_all:
-    list(run_all(["a", "b"], lambda count: None))
+    list(run_all(sys.argv[1:], lambda count: None))
 """
 
 
+@pytest.mark.parametrize("jobs", [["a", "b"], ["a"]], ids=["", "one that has no job"])
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_end_with_their_parent(signal_):
+def test_workers_end_with_their_parent(signal_, jobs):
     with subprocess.Popen(
-        [sys.executable, "-c", ORPHANS],
+        [sys.executable, "-c", ORPHANS, *jobs],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        workers = [int(process.stdout.readline()) for _ in range(2)]
+        workers = [int(process.stdout.readline()) for _ in jobs]
         process.send_signal(signal_)
         try:
             # The pipe ends when the last process that may write to it has ended.
