@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import spacy
-from small_matrix import SMALL, matrix_content, write_matrix
+from small_matrix import SMALL, matrix_content, read_all, write_matrix
 
 from spacy_dice.counts import micro_f
 from spacy_dice.experiments import runner, training
@@ -18,27 +18,6 @@ from spacy_dice.experiments.packing import unpack
 from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.runner import compare
-
-# What differs from time to time.
-TIMES = (
-    "wall_seconds",
-    "step_seconds",
-    "curve_seconds",
-    "best_seconds",
-    "peak_memory_mb",
-    "versions",
-)
-
-
-def read_all(output):
-    """All records, without what differs from time to time."""
-    records = {}
-    for path in sorted(output.glob("*/*/*.json")):
-        record = json.loads(path.read_text(encoding="utf8"))
-        for key in TIMES:
-            assert record.pop(key)
-        records[str(path.relative_to(output))] = record
-    return records
 
 
 @pytest.fixture(scope="module")

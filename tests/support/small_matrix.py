@@ -77,6 +77,28 @@ def write_matrix(folder: Path, **changes: Any) -> Path:
     return path
 
 
+# What differs from time to time.
+TIMES = (
+    "wall_seconds",
+    "step_seconds",
+    "curve_seconds",
+    "best_seconds",
+    "peak_memory_mb",
+    "versions",
+)
+
+
+def read_all(output: Path) -> dict[str, Any]:
+    """All records of a folder by their paths, without what differs from time to time."""
+    records = {}
+    for path in sorted(output.glob("*/*/*.json")):
+        record = json.loads(path.read_text(encoding="utf8"))
+        for key in TIMES:
+            assert record.pop(key)
+        records[str(path.relative_to(output))] = record
+    return records
+
+
 # Too few steps for a tagger to know all tags; NER knows its entities, see `saved`.
 _STEPS = {"ner": 10, "tagger": 3}
 
