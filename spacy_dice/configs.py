@@ -16,6 +16,7 @@ from thinc.api import Config
 from ._types import JSON
 from ._validation import check_choice, listed, nearest, refuse
 from .components import Component, row_of_factory
+from .components.defaults import TRAINING
 
 Way = Literal["callback", "factory"]
 WAYS = ("callback", "factory")
@@ -95,6 +96,8 @@ def set_loss(
     _take_loss(after, name)
     if "factory" in components[name]:
         after["components"][name]["factory"] = row.factory if way == "factory" else row.stock
+    if way != "factory":
+        _take_training(after, name)
     if way == "factory":
         after["components"][name]["loss"] = dict(block)
     else:
@@ -115,6 +118,7 @@ def stock_twin(config: Mapping[str, JSON]) -> Config:
         if row is not None:
             block["factory"] = row.stock
         _take_loss(twin, name)
+        _take_training(twin, name)
     return twin
 
 
@@ -198,6 +202,13 @@ def _take_loss(config: Config, name: str) -> None:
         callback.get("losses", {}).pop(name, None)
         if not callback.get("losses"):
             initialize["before_init"] = None
+
+
+def _take_training(config: Config, name: str) -> None:
+    """Take the settings of a component out of the config that stock factories do not have."""
+    for settings in TRAINING.values():
+        for key in settings:
+            config["components"][name].pop(key, None)
 
 
 def _losses_of(config: Config, owner: str) -> dict[str, Mapping[str, JSON]]:

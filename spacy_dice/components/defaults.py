@@ -1,4 +1,6 @@
-"""The loss of each component that is given no other: the part of the table that factories need.
+"""The loss of each component that is given no other, and what else is set of its training.
+
+This is the part of the table that factories need.
 
 Apart from the rest of it, since spaCy registers all factories with the first pipeline that it
 makes, of whatever components. That has to cost next to nothing.
@@ -21,4 +23,12 @@ DEFAULT_LOSSES: Mapping[str, Mapping[str, str]] = {
     "spancat_singlelabel": _DSC,
     "spancat": _DSC,
     "span_finder": _DSC,
+}
+
+# Other settings of the training, and what they are without being set, by the stock factory:
+# see `ProbedLoss` and `DiceSpanCategorizer`.
+TRAINING: Mapping[str, Mapping[str, bool | float]] = {
+    "textcat_multilabel": {"prior_bias": False},
+    "spancat": {"prior_bias": False, "overlap_weight": 1.0},
+    "span_finder": {"prior_bias": False},
 }

@@ -14,7 +14,7 @@ from spacy.util import get_minor_version_range, registry, split_requirement
 
 from .. import __version__
 from .._validation import listed, refuse
-from .defaults import DEFAULT_LOSSES
+from .defaults import DEFAULT_LOSSES, TRAINING
 
 if TYPE_CHECKING:
     from .._types import JSON
@@ -87,21 +87,30 @@ def _register(stock_factory: str, loss: Mapping[str, "JSON"]) -> Callable[..., T
     meta = Language.get_factory_meta(stock_factory)
     stock = registry.factories.get(stock_factory)
     factory = f"dice_{stock_factory}"
+    training = TRAINING.get(stock_factory, {})
 
     def make(nlp: Language, name: str, loss: "AnyLoss", **settings: Any) -> TrainablePipe:
         _note_requirement(nlp)
-        return with_loss(stock(nlp=nlp, name=name, **settings), loss)
+        ours = {key: settings.pop(key) for key in training}
+        component = with_loss(stock(nlp=nlp, name=name, **settings), loss)
+        for key, value in ours.items():
+            setattr(component, key, value)
+        return component
 
     signature = inspect.signature(stock)
-    parameter = inspect.Parameter("loss", inspect.Parameter.KEYWORD_ONLY, annotation=Callable)
+    types = {"loss": Callable, **{key: type(value) for key, value in training.items()}}
+    ours = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+        for key, annotation in types.items()
+    ]
     make.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), parameter]
+        parameters=[*signature.parameters.values(), *ours]
     )
     make.__name__ = f"make_{factory}"
-    make.__doc__ = f"Make a component with the settings of `{stock_factory}`, and `loss`."
+    make.__doc__ = f"Make a component with the settings of `{stock_factory}`, and {listed(types)}."
     Language.factory(
         factory,
-        default_config={**meta.default_config, "loss": dict(loss)},
+        default_config={**meta.default_config, "loss": dict(loss), **training},
         assigns=meta.assigns,
         requires=meta.requires,
         retokenizes=meta.retokenizes,

@@ -12,13 +12,15 @@ from typing import NamedTuple, TypeAlias
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import Model
-from thinc.types import Floats2d, Ragged
+from thinc.types import Floats1d, Floats2d, Ragged
 from thinc.util import get_array_module
 from typing_extensions import override
 
+from .._validation import refuse
 from ..functional import Wrt
 from ..losses import Batch, check_probabilities, main_names
-from .base import LossMixin
+from .base import GetExamples, LossMixin
+from .outputs import output_of
 
 # As a power of two that is smaller than any smoothed label, it leaves v - y and v * w exact.
 PROBE = 2.0**-24
@@ -52,10 +54,13 @@ class ProbedLoss(LossMixin):
     """Replaces `get_loss` of a stock class whose scores are one array, a row per document.
 
     default_layer: what the output layer means, where it is not one of Thinc's.
+    prior_bias: whether training begins with the share of each label as its probability; for
+        logistic outputs, see `set_prior`.
     """
 
     model: Model
     default_layer: OutputLayer = SOFTMAX
+    prior_bias: bool = False
     _seen_model: Model | None = None
     _layer: OutputLayer = SOFTMAX
 
@@ -101,12 +106,45 @@ class ProbedLoss(LossMixin):
 
     @override
     def count_gold(self, examples: Iterable[Example]) -> dict[str, float]:
+        positives, _ = self.count_cells(examples)
         names = main_names(self.loss_labels)
-        totals = self.model.ops.alloc1f(len(names))
+        return dict(zip(names, map(float, positives), strict=True))
+
+    def count_cells(self, examples: Iterable[Example]) -> tuple[Floats1d, Floats1d]:
+        """How many cells of each column are gold, and how many there are, `(c,)`, by weight."""
+        n_columns = len(self.loss_labels)
+        positives, cells = (self.model.ops.alloc1f(n_columns) for _ in range(2))
         for batch in minibatch(examples, 128):
             targets, weights = self.recover(batch, *self.flatten(self.blank_scores(batch)))
-            totals += (targets if weights is None else targets * weights).sum(axis=0)
-        return dict(zip(names, map(float, totals), strict=True))
+            if weights is None:
+                weights = get_array_module(targets).ones_like(targets)
+            positives += (targets * weights).sum(axis=0)
+            cells += weights.sum(axis=0)
+        return positives, cells
+
+    @override
+    def prepare_loss(self, get_examples: GetExamples | None = None) -> None:
+        super().prepare_loss(get_examples)
+        if self.prior_bias and get_examples is not None:
+            self.set_prior(get_examples())
+
+    def set_prior(self, examples: Iterable[Example]) -> None:
+        """Make the share of each label in `examples` its probability, whatever the input.
+
+        The bias of the output layer becomes ``log(q / (1 - q))`` with ``q = (positives + 1/2) /
+        (cells + 1)`` (Lin et al. 2017, section 3.3), so that training does not begin by learning
+        that nearly all is negative. Without any positive it stays as it is.
+
+        RAISES: ValueError if the output is not logistic, or no bias shifts it.
+        """
+        owner = f"[components.{self.name}.prior_bias]"
+        output = output_of(owner, self, main_names(self.loss_labels))
+        if output.kind != "logistic":
+            refuse(owner, "must be false for a model whose output is not logistic, got true")
+        positives, cells = self.count_cells(examples)
+        if positives.any():
+            odds = (positives + 0.5) / (cells - positives + 0.5)
+            output.layer.set_param("b", get_array_module(odds).log(odds))
 
 
 class ProbedTokenLoss(ProbedLoss):

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy
 from spacy.pipeline import SpanCategorizer, TrainablePipe
 from spacy.pipeline.span_finder import SpanFinder
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.types import Floats2d
+from thinc.types import Floats2d, Ragged
+from thinc.util import get_array_module
 from typing_extensions import Unpack, override
 
-from .._validation import refuse
+from .._types import Bools
+from .._validation import check_non_negative, refuse
 from ..losses import Labels
 from .base import UpdateSettings, initialize_with_loss
 from .probed import LOGISTIC, ProbedLoss, Restore, Scores
@@ -23,10 +26,23 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
 
     Arguments are those of `spacy.pipeline.SpanCategorizer` and `loss`. Where there is a label for
     candidates that are no span (`spancat_singlelabel`), the loss knows it as `O`.
+
+    overlap_weight: of candidates that are no span, but overlap one; other candidates weigh 1.
     """
 
     default_layer = LOGISTIC
     initialize = initialize_with_loss(SpanCategorizer.initialize)
+    _overlap_weight: float = 1.0
+
+    @property
+    def overlap_weight(self) -> float:
+        """The weight of near misses. RAISES: ValueError, when it is set, if it is not >= 0."""
+        return self._overlap_weight
+
+    @overlap_weight.setter
+    def overlap_weight(self, weight: float) -> None:
+        check_non_negative(f"[components.{self.name}]", "overlap_weight", weight)
+        self._overlap_weight = weight
 
     def get_loss(self, examples: Iterable[Example], spans_scores: Scores) -> tuple[float, Scores]:
         """The loss over the whole batch, and its gradient.
@@ -36,6 +52,34 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         """
         value, (_, gradient) = super().get_loss(examples, spans_scores)
         return value, gradient
+
+    @override
+    def recover(
+        self, examples: Sequence[Example], probs: Floats2d, restore: Restore
+    ) -> tuple[Floats2d, Floats2d | None]:
+        """Targets and weights, near misses weighted."""
+        targets, weights = super().recover(examples, probs, restore)
+        if self.overlap_weight == 1:
+            return targets, weights
+        spans, _ = restore(probs)
+        xp = get_array_module(targets)
+        is_span = targets[:, : len(self.labels)].any(axis=1)
+        is_near = xp.asarray(self._overlaps_gold(examples, spans)) & ~is_span
+        of_rows = xp.where(is_near, self.overlap_weight, 1.0).astype(targets.dtype)[:, None]
+        return targets, of_rows if weights is None else weights * of_rows
+
+    def _overlaps_gold(self, examples: Sequence[Example], spans: Ragged) -> Bools:
+        """Whether candidates share a token with a gold span, `(n,)`."""
+        indices, lengths = map(self.model.ops.to_numpy, (spans.dataXd, spans.lengths))
+        found = [numpy.zeros(0, dtype=bool)]
+        for eg, places in zip(examples, numpy.split(indices, lengths.cumsum()[:-1]), strict=True):
+            inside = numpy.zeros(len(eg.predicted) + 1, dtype="int64")
+            gold = eg.reference.spans.get(self.key, [])
+            for span in eg.get_aligned_spans_y2x(gold, allow_overlap=True):
+                inside[span.start + 1 : span.end + 1] = 1
+            before = inside.cumsum()
+            found.append(before[places[:, 1]] > before[places[:, 0]])
+        return numpy.concatenate(found)
 
     @override
     def flatten(self, scores: Scores) -> tuple[Floats2d, Restore]:
@@ -54,8 +98,8 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         except KeyError as error:
             refuse(
                 f"[components.{self.name}.loss]",
-                "class_weights must be given: labels cannot be counted, as the suggester asks for "
-                f"what is not there before training, {error}",
+                "class_weights must be given, and prior_bias be false: labels cannot be counted, "
+                f"as the suggester asks for what is not there before training, {error}",
             )
         return spans, ops.alloc2f(int(spans.lengths.sum()), len(self.loss_labels))
 
