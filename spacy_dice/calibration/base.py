@@ -48,6 +48,8 @@ class Search(ABC):
     plain_micro: ClassVar[bool] = True
     # Whether nothing is changed unless that gains by more than may be chance.
     tested: ClassVar[bool] = True
+    # Whether `best_common` is something else than `best`, and found without further trials.
+    has_common: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -74,6 +76,17 @@ class Search(ABC):
     @abstractmethod
     def best(self, chosen: Mask) -> Offsets:
         """The best offsets for the documents of a mask; zeros left out."""
+
+    def best_common(self, chosen: Mask) -> Offsets:
+        """The best single threshold of all labels, in place of one for each, as offsets.
+
+        RAISES: ValueError for labels that exclude each other.
+        """
+        refuse(
+            "calibrate",
+            "labels = false asks for one threshold for all labels, which is for labels that are "
+            f"decided for one by one; those of the component {self.component.name!r} are not",
+        )
 
     @abstractmethod
     def annotated(self, chosen: Sequence[int], offsets: Offsets) -> list[Doc]:

@@ -45,6 +45,11 @@ class EdgeSearch(Scored):
         return dict.fromkeys(self.output.labels, best) if best else {}
 
     @override
+    def best_common(self, chosen: Mask) -> Offsets:
+        """There is but one."""
+        return self.best(chosen)
+
+    @override
     def thresholds_of(self, offsets: Mapping[str, float]) -> dict[str, float]:
         return thresholds_of(self.component, offsets)
 

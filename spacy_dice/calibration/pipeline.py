@@ -33,9 +33,10 @@ from spacy.pipeline import (
 from spacy.training import Corpus, Example
 
 from .._files import new_folder
+from .._types import Ints
 from .._validation import listed, nearest, refuse
 from ..components import row_of, score_of, with_averages
-from .base import Counts, Search
+from .base import Counts, Mask, Search
 from .bias import Offsets, shift
 from .documents import CategoriesSearch, CategorySearch
 from .edges import EdgeSearch
@@ -68,6 +69,8 @@ class Calibration:
         the change, from which on they are now decided for.
     before, after: the scores on the dev set; `after` is optimistic.
     crossfitted: the scores when no document has a part in the offsets it is decided with.
+    compared: the cross-fitted score in the metric of a threshold for each label, `"labels"`, and of
+        one for all, `"common"`, whatever is taken; empty where labels are not decided one by one.
     notes: what there is to say about labels, and why nothing was changed.
     """
 
@@ -78,6 +81,7 @@ class Calibration:
     after: Mapping[str, Any]
     crossfitted: Mapping[str, Any]
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    compared: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
     @property
@@ -104,6 +108,11 @@ class Calibration:
         else:
             found = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
             lines.append(f"  offsets       {found or 'none: no change is better'}")
+        if self.compared:
+            lines.append(
+                f"  A threshold for each label, cross-fitted: {100 * self.compared['labels']:.2f}; "
+                f"one for all: {100 * self.compared['common']:.2f}"
+            )
         if self.offsets and self.gain <= 0:
             lines.append(
                 "  Cross-fitted there is no gain: on other texts these offsets may not help."
@@ -119,6 +128,7 @@ def calibrate(
     metric: str | None = None,
     beta: float = 1.0,
     types: bool = False,
+    labels: bool = True,
     folds: int = FOLDS,
 ) -> Calibration:
     """Find the decisions that maximise a component's score on `examples`, and put them into it.
@@ -134,6 +144,7 @@ def calibrate(
     beta: how many times as important as precision recall is.
     types: for NER only: give an offset to each entity type too, where that is better by more than
         may be chance; without it only to O, whatever is best.
+    labels: where labels are decided for one by one: a threshold for each; False for one for all.
     folds: of the cross-fitting.
     RETURNS: what was found; `nlp` is changed accordingly.
     RAISES: ValueError if there is no such component, if its model has no bias to shift, if the
@@ -162,12 +173,16 @@ def calibrate(
     everything = range(len(examples))
     # Neighbours, which may be alike, stay together.
     fold = numpy.array(everything) * folds // len(examples)
-    held_out = [
-        (search.best(fold != i), numpy.flatnonzero(fold == i).tolist()) for i in range(folds)
-    ]
     before, before_counts = _decided(search, [({}, everything)])
-    crossfitted, counts = _decided(search, held_out)
-    best = search.best(fold >= 0)
+    find = search.best if labels else search.best_common
+    crossfitted, counts = _crossfitted(search, find, fold)
+    best = find(fold >= 0)
+    compared = {}
+    if search.has_common:
+        other = search.best_common if labels else search.best
+        names = ("labels", "common") if labels else ("common", "labels")
+        found = (counts, _crossfitted(search, other, fold)[1])
+        compared = {n: search.metric.of(c) for n, c in zip(names, found, strict=True)}
     notes = _notes(search, before_counts)
     after = before
     if search.tested and best and not search.metric.is_gain(counts, before_counts):
@@ -191,6 +206,7 @@ def calibrate(
         after=after,
         crossfitted=crossfitted,
         thresholds=search.thresholds_of(best),
+        compared=compared,
         notes=notes,
     )
 
@@ -204,6 +220,7 @@ def calibrate_pipeline(
     metric: str | None = None,
     beta: float = 1.0,
     types: bool = False,
+    labels: bool = True,
     folds: int = FOLDS,
 ) -> Calibration:
     """Calibrate a pipeline on disk or an installed one, and write the result to a new folder.
@@ -212,7 +229,7 @@ def calibrate_pipeline(
     dev: a `.spacy` file.
     output: appears whole or not at all. It has the files of the input, but for the component's
         weights, and needs no more than the input to be loaded.
-    component, metric, beta, types, folds: see `calibrate`.
+    component, metric, beta, types, labels, folds: see `calibrate`.
     RAISES: OSError, ValueError; see `calibrate`.
     """
     if output.exists():
@@ -221,7 +238,16 @@ def calibrate_pipeline(
         raise FileNotFoundError(f"{dev}: there is no such file")
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))
-    result = calibrate(nlp, examples, component, metric=metric, beta=beta, types=types, folds=folds)
+    result = calibrate(
+        nlp,
+        examples,
+        component,
+        metric=metric,
+        beta=beta,
+        types=types,
+        labels=labels,
+        folds=folds,
+    )
     with new_folder(output) as folder:
         shutil.copytree(str(nlp.path), folder, dirs_exist_ok=True)
         nlp.get_pipe(result.component).to_disk(folder / result.component, exclude=["vocab"])
@@ -246,6 +272,19 @@ def _component(nlp: Language, name: str | None) -> str:
             what = f"there is no component {name!r}{nearest(name, known)}"
         refuse("calibrate", f"{what}; what can be is {listed(known)}")
     return name
+
+
+def _crossfitted(
+    search: Search, find: Callable[[Mask], Offsets], fold: Ints
+) -> tuple[dict[str, Any], Counts]:
+    """The scores when each fold is decided with what is found in the others, and counts.
+
+    fold: that of each document, `(documents,)`.
+    """
+    folds = range(fold.max() + 1)
+    return _decided(
+        search, [(find(fold != i), numpy.flatnonzero(fold == i).tolist()) for i in folds]
+    )
 
 
 def _decided(

@@ -19,7 +19,7 @@ from .._types import Floats
 from .._validation import is_number, refuse
 from .base import Mask, Search, Settings
 from .bias import Offsets
-from .search import SHRINKAGE, VALUES, Line, ascend, best_shifts, line_of, shrunken
+from .search import SHRINKAGE, VALUES, Line, ascend, best_of_all, best_shifts, line_of, shrunken
 
 # The offsets that are tried of labels that exclude each other.
 GRID = numpy.arange(-3.0, 3.5, 0.25)
@@ -128,6 +128,7 @@ class LabelSearch(Scored):
 
     averages: ClassVar[Sequence[str]] = ("macro", "micro", "accuracy")
     plain_micro = False
+    has_common = True
 
     def __init__(
         self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
@@ -156,6 +157,11 @@ class LabelSearch(Scored):
             for label, value in zip(self.output.labels, found, strict=False)
             if value
         }
+
+    @override
+    def best_common(self, chosen: Mask) -> Offsets:
+        best = best_of_all(self.lines(chosen), self.metric)
+        return dict.fromkeys(self.output.labels, best) if best else {}
 
     @override
     def thresholds_of(self, offsets: Mapping[str, float]) -> dict[str, float]:

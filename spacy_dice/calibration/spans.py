@@ -159,6 +159,12 @@ class SpanTrials(Candidates, Trials):
             found[label] = float(shrunken(own, 0.0, support[label], SHRINKAGE)[0])
         return self.offsets_of(found)
 
+    @override
+    def best_common(self, chosen: Mask) -> Offsets:
+        found: Offsets = {}
+        self._improve(found, EVERY, chosen)
+        return self.offsets_of(found)
+
     def _improve(self, found: Offsets, label: str, chosen: Mask) -> None:
         """Give a label the best offset of those around the one that it has."""
         for steps in STEPS:

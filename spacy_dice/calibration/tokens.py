@@ -115,6 +115,11 @@ class SentenceSearch(Scored, Trials):
         return {"S": best} if best else {}
 
     @override
+    def best_common(self, chosen: Mask) -> Offsets:
+        """There is but one."""
+        return self.best(chosen)
+
+    @override
     def predict(self, doc: Doc) -> Floats2d:
         """A row for each token."""
         return self.component.model.predict([doc])[0]

@@ -156,6 +156,9 @@ def calibrate(
     types: Annotated[
         bool, typer.Option("--types", help="NER: an offset on each entity type, too")
     ] = False,
+    labels: Annotated[
+        bool, typer.Option(help="A threshold for each label, or one for all of them")
+    ] = True,
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting", min=2)] = 5,
     record: Annotated[
         Path | None, typer.Option(help="JSON file for the offsets and the scores on the dev set")
@@ -167,7 +170,8 @@ def calibrate(
     morphologizer, textcat and spancat_singlelabel get an offset on each label, senter on first
     tokens, NER on the move O. They go into the bias of the output layer, so that the result is a
     pipeline like the one before. With --types NER gets an offset on each entity type, too, and only
-    those that are better by more than may be chance.
+    those that are better by more than may be chance. With --no-labels spancat and
+    textcat_multilabel get one threshold for all labels.
 
     The score is micro F1 for entities, spans and sentences, and macro F1 for labels of tokens and
     texts, unless --metric says another.
@@ -177,7 +181,15 @@ def calibrate(
         from ..calibration import calibrate_pipeline
 
         found = calibrate_pipeline(
-            model, dev, output, component, metric=metric, beta=beta, types=types, folds=folds
+            model,
+            dev,
+            output,
+            component,
+            metric=metric,
+            beta=beta,
+            types=types,
+            labels=labels,
+            folds=folds,
         )
         if record is not None:
             write_json(record, asdict(found))

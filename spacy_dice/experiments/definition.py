@@ -43,7 +43,7 @@ class Run:
     @property
     def trained(self) -> Path:
         """A folder name for the pipeline that is trained: the same for rows derived from it."""
-        definition = {k: v for k, v in self.definition.items() if k != "calibrated"}
+        definition = {k: v for k, v in self.definition.items() if k not in ("calibrated", "labels")}
         row = self.row.calibrate or self.row.name
         return Path(self.dataset.name) / row / f"{self.seed}-{_hash(definition)}"
 
@@ -82,6 +82,8 @@ def runs_of(matrix: Matrix) -> list[Run]:
             }
             if row.calibrate:
                 definition["calibrated"] = "types" if row.types else True
+                if not row.labels:
+                    definition["labels"] = False
             text = config.to_str(interpolate=False)
             runs += [
                 Run(

@@ -87,6 +87,7 @@ class Row:
     overrides: settings of the config that go with this loss, by their dotted names.
     calibrate: the name of the row whose models are calibrated on the dev set.
     types: whether entity types get offsets, too.
+    labels: whether labels get a threshold each; False for one for all of them.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Row:
     overrides: Mapping[str, JSON] | None = None
     calibrate: str | None = None
     types: bool = False
+    labels: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,11 +265,13 @@ def _row(owner: str, name: str, block: JSON) -> Row:
     if isinstance(block, Mapping) and "@losses" in block:
         return Row(name=name, block=dict(block))
     if isinstance(block, Mapping) and "calibrate" in block:
-        block = _mapping(owner, block, ("calibrate", "types"))
-        types = block.get("types", False)
-        if not isinstance(types, bool):
-            refuse(owner, f"types must be true or false, got {types!r}")
-        return Row(name=name, calibrate=str(block["calibrate"]), types=types)
+        block = _mapping(owner, block, ("calibrate", "types", "labels"))
+        return Row(
+            name=name,
+            calibrate=str(block["calibrate"]),
+            types=_switch(owner, block, "types", False),
+            labels=_switch(owner, block, "labels", True),
+        )
     if isinstance(block, Mapping) and "loss" in block:
         block = _mapping(owner, block, ("loss", "overrides"))
         inner = _row(owner, name, block["loss"])
@@ -279,6 +283,13 @@ def _row(owner: str, name: str, block: JSON) -> Row:
         "expected the name of a registered loss, a block with '@losses', {loss: …, overrides: …} "
         f"or {{calibrate: NAME}}, got {block!r}",
     )
+
+
+def _switch(owner: str, block: Mapping[str, JSON], key: str, default: bool) -> bool:
+    value = block.get(key, default)
+    if not isinstance(value, bool):
+        refuse(owner, f"{key} must be true or false, got {value!r}")
+    return value
 
 
 def _overrides(owner: str, block: Mapping[str, JSON]) -> dict[str, JSON]:

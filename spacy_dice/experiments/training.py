@@ -200,7 +200,9 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> Outcome:
     result: Outcome = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
-        calibration = calibrate(nlp, dev, dataset.component, types=run.row.types)
+        calibration = calibrate(
+            nlp, dev, dataset.component, types=run.row.types, labels=run.row.labels
+        )
         result["offsets"] = calibration.offsets
         # Not what the dev set shows after tuning on it: that would not be comparable.
         result["dev"] = _kept(calibration.crossfitted)

@@ -36,7 +36,18 @@ def test_a_calibrated_row_of_a_matrix(tmp_path):
         "seeds": [0],
         "steps": 15,
         "datasets": {"small": dataset},
-        "losses": {"SE": "dice.SE.v1", "SE, calibrated": {"calibrate": "SE"}},
+        "losses": {
+            "SE": "dice.SE.v1",
+            "SE, calibrated": {"calibrate": "SE"},
+            "SE, one threshold": {"calibrate": "SE", "labels": False},
+            "SE, prior": {
+                "loss": "dice.SE.v1",
+                "overrides": {
+                    "components.spancat.prior_bias": True,
+                    "components.spancat.overlap_weight": 2.0,
+                },
+            },
+        },
     }
     path.write_text(json.dumps(content), encoding="utf8")
     matrix = read_matrix(path)
@@ -49,3 +60,14 @@ def test_a_calibrated_row_of_a_matrix(tmp_path):
     assert record["dev_tuned"][score] >= record["dev"][score]
     plain = json.loads((tmp_path / "out" / "small" / "SE" / "0.json").read_text(encoding="utf8"))
     assert record["test"][score] > plain["test"][score]
+    # The definition of a row with a threshold for each label is what it was before there were two.
+    assert "labels" not in record["definition"]
+    file = tmp_path / "out" / "small" / "SE, one threshold" / "0.json"
+    common = json.loads(file.read_text(encoding="utf8"))
+    assert common["definition"]["labels"] is False
+    assert len(common["offsets"]) > 1
+    assert len(set(common["offsets"].values())) == 1
+    assert common["hash"] != record["hash"]
+    prior = json.loads((tmp_path / "out" / "small" / "SE, prior" / "0.json").read_text("utf8"))
+    assert prior["definition"]["config"] != plain["definition"]["config"]
+    assert prior["dev"] != plain["dev"]

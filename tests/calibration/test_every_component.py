@@ -180,6 +180,56 @@ def test_what_does_not_gain_is_left_alone(name, saved):
     assert second.before[first.metric] == pytest.approx(first.after[first.metric])
 
 
+@pytest.mark.parametrize("name", ["textcat_multilabel", "spancat", "span_finder", "senter"])
+def test_one_threshold_for_all_labels(name, saved):
+    nlp, pipe, examples = load(saved, name)
+    uneven = {output_of(pipe).labels[0]: -3.0} if name in ("textcat_multilabel", "spancat") else {}
+    shift(pipe, uneven)
+    found = calibrate(nlp, examples, labels=False)
+    assert set(found.offsets) <= set(output_of(pipe).labels)
+    assert len(set(found.offsets.values())) == 1
+    if name in ("span_finder", "senter"):
+        assert not found.compared
+        return
+    assert set(found.offsets) == set(output_of(pipe).labels)
+    assert len(set(found.thresholds.values())) == 1
+    nlp, pipe, examples = load(saved, name)
+    shift(pipe, uneven)
+    other = calibrate(nlp, examples)
+    # What the other way comes to is told, too.
+    assert found.compared == pytest.approx(other.compared)
+    assert found.compared["common"] == pytest.approx(found.crossfitted[found.metric])
+    assert other.compared["labels"] == pytest.approx(other.crossfitted[other.metric])
+    assert f"one for all: {100 * found.compared['common']:.2f}" in other.to_text()
+
+
+def test_the_common_threshold_is_the_best_there_is(saved):
+    """Of all offsets that are tried, by what the component itself decides."""
+    _, pipe, examples = load(saved, "spancat")
+    search = SpanSearch(pipe, examples)
+    everything = range(len(examples))
+    scores = {
+        value: search.metric.of(
+            search.counts_of(
+                search.examples_of(everything, dict.fromkeys(search.output.labels, value))
+            )
+        )
+        for value in VALUES.tolist()
+    }
+    (best,) = set(search.best_common(numpy.ones(len(examples), dtype=bool)).values())
+    assert scores[best] == pytest.approx(max(scores.values()))
+    # Where the component is asked, one is found, too.
+    trials = SpanTrials(pipe, examples)
+    assert len(set(trials.best_common(numpy.ones(len(examples), dtype=bool)).values())) == 1
+
+
+@pytest.mark.parametrize("name", ["textcat", "tagger", "spancat_singlelabel"])
+def test_labels_that_exclude_each_other_have_no_threshold(name, saved):
+    nlp, _, examples = load(saved, name)
+    with pytest.raises(ValueError, match="labels = false asks for one threshold for all labels"):
+        calibrate(nlp, examples, labels=False)
+
+
 def test_a_gain_that_may_be_chance_is_not_taken(saved):
     """Of a few documents of which one is right after a change."""
     nlp, pipe, _ = load(saved, "textcat_multilabel")
