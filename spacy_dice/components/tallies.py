@@ -273,18 +273,31 @@ class GroupTally(Tally[_L]):
 
 
 class Spans(GroupTally[int]):
-    """Spans by label; how many candidates there are depends on the suggester."""
+    """Spans by label; how many candidates there are depends on the suggester.
+
+    spans_of: how many places of spans have so many tokens.
+    documents_of: how many documents have.
+    """
 
     unit = "spans"
     decision = "candidates"
     background = NO_SPAN
     counts_decisions = False
 
+    def __init__(self, settings: Mapping[str, JSON]) -> None:
+        super().__init__(settings)
+        self.spans_of: Counter[int] = Counter()
+        self.documents_of: Counter[int] = Counter()
+
     @override
     def add(self, doc: Doc) -> None:
         if self.key in doc.spans:
+            spans = list(doc.spans[self.key])
             self.documents += 1
-            self.examples.update(span.label for span in doc.spans[self.key])
+            self.examples.update(span.label for span in spans)
+            places = {(span.start, span.end) for span in spans}
+            self.spans_of.update(end - start for start, end in places)
+            self.documents_of[len(doc)] += 1
 
     @override
     def note(self, examples: Mapping[str, int]) -> str:

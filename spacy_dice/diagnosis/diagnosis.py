@@ -1,7 +1,7 @@
 """From a corpus and a config to what is to be said about each component."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spacy.strings import StringStore
@@ -15,6 +15,8 @@ from ..components import COMPONENTS, Component, row_of_factory
 from ..components.base import annotation_of
 from ..components.tallies import Categories, ExclusiveCategories, GroupTally, Tally
 from .advice import Recommendation, expect, recommend, to_command, to_settings, to_snippet
+from .candidates import Candidates
+from .causes import of_score_weights, of_squared_error, of_suggester, squared_error
 from .distribution import Distribution
 from .docbin import files_of, stream
 
@@ -48,12 +50,19 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found for a component; without a dev set `dev` and `dev_path` are None."""
+    """What was found for a component; without a dev set `dev` and `dev_path` are None.
+
+    candidates, dev_candidates: of a span categorizer in a config, where the suggester tells.
+    causes: what low scores come from before any loss, by a short name.
+    """
 
     component: Wanted
     train: Distribution
     dev: Distribution | None
     dev_path: Path | None = None
+    candidates: Candidates | None = None
+    dev_candidates: Candidates | None = None
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def recommendations(self) -> list[Recommendation]:
@@ -99,6 +108,7 @@ class Finding:
             "dev": None if self.dev is None else self.dev.to_dict(),
             "only_in_train": self.only_in_train,
             "only_in_dev": self.only_in_dev,
+            **self._causes_to_dict(),
             "expect": expect(self.component.row, self.train),
             "losses": [
                 {"block": choice.block, "reason": choice.reason} for choice in self.recommendations
@@ -107,6 +117,21 @@ class Finding:
             "recipe": self.recipe,
             "calibrate": self.calibrate,
         }
+
+    def _causes_to_dict(self) -> dict[str, JSON]:
+        """What only a config tells; nothing without one."""
+        found: dict[str, JSON] = {"causes": dict(self.causes)} if self.causes else {}
+        for name, of in (("train", self.candidates), ("dev", self.dev_candidates)):
+            if of is not None:
+                found[f"{name}_candidates"] = {
+                    "sizes": list(of.sizes),
+                    "total": of.total,
+                    "lengths": {str(length): n for length, n in of.lengths.items()},
+                    "recall": of.recall,
+                    "negatives": of.negatives,
+                    "enough": of.enough,
+                }
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +175,7 @@ def diagnose(
     """
     wanted: list[Wanted] | None = None
     skipped: dict[str, str] = {}
+    settings = Config()
     if config is not None:
         settings = _read_config(config)
         wanted, skipped = _components_of(settings, config)
@@ -165,22 +191,47 @@ def diagnose(
     of_train = _Count(train, wanted)
     of_dev = None if dev is None else _Count(dev, [w for w, _ in of_train.tallies], required=False)
     in_dev = {} if of_dev is None else of_dev.distributions()
+    tallies = {} if of_dev is None else {w.name: tally for w, tally in of_dev.tallies}
     return Diagnosis(
         train=train,
         dev=dev,
         documents=of_train.documents,
         tokens=of_train.tokens,
         findings=[
-            Finding(
-                component=wanted,
-                train=Distribution.of(tally, of_train.strings),
-                dev=in_dev.get(wanted.name),
-                dev_path=dev,
+            _finding(
+                Finding(
+                    component=wanted,
+                    train=Distribution.of(tally, of_train.strings),
+                    dev=in_dev.get(wanted.name),
+                    dev_path=dev,
+                ),
+                settings,
+                tally,
+                tallies.get(wanted.name),
             )
             for wanted, tally in of_train.tallies
         ],
         skipped=skipped,
     )
+
+
+def _finding(found: Finding, config: Config, train: Tally, dev: Tally | None) -> Finding:
+    """What was found, and what low scores come from as far as the config tells."""
+    wanted = found.component
+    of_train, of_dev = Candidates.of(train), dev and Candidates.of(dev)
+    causes: dict[str, str] = {}
+    callback = (config.get("initialize") or {}).get("before_init") or {}
+    if of_squared_error(wanted.row, wanted.settings, callback.get("losses", {}).get(wanted.name)):
+        causes["Squared error"] = squared_error(wanted.row)
+    if isinstance(train, GroupTally):
+        weights = config.get("training", {}).get("score_weights") or {}
+        text = of_score_weights(train.key, weights)
+        if text:
+            causes["Always 0"] = text
+        if dev is not None and not dev.is_there:
+            causes["No dev"] = f"no document of the dev set has a span group {train.key!r}"
+    causes.update(of_suggester(of_train, of_dev or None))
+    return replace(found, candidates=of_train, dev_candidates=of_dev or None, causes=causes)
 
 
 class _Count:

@@ -66,6 +66,8 @@ def percent(share: float | None) -> str:
 def _finding(finding: Finding, *, full: bool) -> Iterator[RenderableType]:
     found = finding.train
     yield Rule(Text(finding.component.name, style="bold"), align="left", characters="─")
+    for name, text in finding.causes.items():
+        yield _paragraph(name, text)
     yield Text(headline(finding))
     yield _table(found, full=full)
     for name, text in _facts(finding):
