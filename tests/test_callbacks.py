@@ -133,6 +133,24 @@ def test_spacy_train(tmp_path):
     assert "loss" not in trained.config["components"]["ner"]
 
 
+@pytest.mark.parametrize("factory", ["ner", "tagger", "textcat", "spancat"])
+@pytest.mark.parametrize("learn_rate", [0.0, 0.01])
+def test_spacy_train_goes_on(factory, learn_rate, tmp_path):
+    """With the weights and the loss of a component that is sourced."""
+    nlp = pipeline(factory, {"@losses": "dice.DSC.v1", "alpha": 0.5})
+    train(nlp)
+    nlp.to_disk(tmp_path / "model")
+    config = training_config(nlp)
+    config["components"] = {factory: {"source": str(tmp_path / "model")}}
+    config["training"]["optimizer"]["learn_rate"] = learn_rate
+    config.to_disk(tmp_path / "config.cfg")
+    spacy.cli.train.train(tmp_path / "config.cfg", tmp_path / "out")
+    resumed = spacy.load(tmp_path / "out" / "model-last")
+    assert type(resumed.get_pipe(factory).loss) is DSC
+    assert resumed.get_pipe(factory).loss.alpha == 0.5
+    assert (weights(resumed) == weights(nlp)) == (learn_rate == 0)
+
+
 def test_initializing_twice():
     nlp = with_callback(listening(), {"ner": "dice.DSC.v1"})
     train(nlp, updates=1)

@@ -1,11 +1,13 @@
 """What is imported is declared, and what is built holds what it should."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -63,7 +65,7 @@ def test_declarations_are_imported():
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The names of the files in the wheel and in the sdist, built from a copy of the sources."""
+    """The wheel and the sdist, built from a copy of the sources."""
     folder = tmp_path_factory.mktemp("build")
     source, output = folder / "source", folder / "dist"
     output.mkdir()
@@ -80,6 +82,13 @@ def built(tmp_path_factory):
     command = [sys.executable, "-W", "ignore", "-c", code, str(output)]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (wheel,), (sdist,) = output.glob("*.whl"), output.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def names(built):
+    """The names of the files in both."""
+    wheel, sdist = built
     with zipfile.ZipFile(wheel) as archive:
         in_wheel = set(archive.namelist())
     with tarfile.open(sdist) as archive:
@@ -87,16 +96,63 @@ def built(tmp_path_factory):
     return in_wheel, in_sdist
 
 
-def test_wheel_holds_the_package_and_nothing_else(built):
-    wheel, _ = built
+def test_wheel_holds_the_package_and_nothing_else(names):
+    wheel, _ = names
     files = {name for name in wheel if ".dist-info/" not in name}
     sources = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert files == {path.relative_to(ROOT).as_posix() for path in sources}
     assert {"spacy_dice/py.typed", "spacy_dice/corpora/harbour.jsonl"} <= files
 
 
-def test_sdist_holds_what_the_wheel_is_built_from_and_no_tests(built):
-    wheel, sdist = built
+def test_sdist_holds_what_the_wheel_is_built_from_and_no_tests(names):
+    wheel, sdist = names
     assert {name for name in wheel if ".dist-info/" not in name} <= sdist
     assert {"pyproject.toml", "README.md", "LICENSE"} <= sdist
     assert not {"tests", "metrics", "configs", "scripts"} & {name.split("/")[0] for name in sdist}
+
+
+# Runs where the sdist is installed.
+INSTALLED = """
+import sys
+from importlib.metadata import entry_points
+import numpy, spacy, spacy_dice
+from thinc.api import registry
+
+assert spacy_dice.__file__.startswith(sys.prefix), spacy_dice.__file__
+value, gradient = spacy_dice.DSC()(numpy.array([[0.25, 0.75]], dtype="f"), numpy.array([1]))[::-1]
+assert value > 0 and gradient.shape == (1, 2)
+for group in ("spacy_factories", "spacy_callbacks", "spacy_scorers", "thinc_losses"):
+    found = [point for point in entry_points(group=group) if point.dist.name == "spacy-dice"]
+    assert found
+    for point in found:
+        assert point.load().__module__.startswith("spacy_dice")
+spacy.blank("en").add_pipe("dice_tagger")
+"""
+
+
+def test_what_is_installed_from_the_sdist_works(built, tmp_path):
+    """In an environment of its own, that shares nothing but the dependencies."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    binaries = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    python = str(binaries / "python")
+
+    def run(*command, **options):
+        # Not from here, where the sources are.
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    shared = [path for path in sys.path if "site-packages" in path]
+    Path(site, "shared.pth").write_text("\n".join(shared), encoding="utf8")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed"]
+    run(*pip, "install", *options, str(built[1]))
+    run(python, "-W", "ignore", "-c", INSTALLED)
+    written = run(str(binaries / "spacy-dice"), "corpus", "corpus")
+    assert written.count("documents") == 3
+    assert {path.name for path in (tmp_path / "corpus").iterdir()} == {
+        "train.spacy",
+        "dev.spacy",
+        "test.spacy",
+    }

@@ -8,8 +8,11 @@ from pipelines import FACTORIES, annotations, complete, document, examples, trai
 from small_matrix import ROOT
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import DocBin
+from spacy.training import Corpus
 from spacy.util import load_config
 from tiny_transformer import listening, save_bert, transformer
+
+from spacy_dice.calibration import calibrate_pipeline
 
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
 # What thinc, torch and transformers do among themselves.
@@ -72,6 +75,26 @@ def test_two_components_share_a_transformer(bert):
     assert losses["tagger"] > 0
     assert losses["ner"] > 0
     assert losses["transformer"] > 0
+
+
+@pytest.mark.parametrize(
+    ("factory", "key"),
+    [("ner", "ents_f"), ("tagger", "tag_acc"), ("textcat_multilabel", "cats_macro_f")],
+)
+def test_calibrated(factory, key, bert, corpus, tmp_path):
+    """The decisions change, and the transformer does not."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config=transformer(bert))
+    nlp.add_pipe(f"dice_{factory}", name=factory, config=copy.deepcopy(listening(factory)))
+    train(nlp, data=complete, updates=3)
+    nlp.to_disk(tmp_path / "model")
+    found = calibrate_pipeline(str(tmp_path / "model"), corpus, tmp_path / "calibrated")
+    assert found.after[found.metric] >= found.before[found.metric]
+    changed = spacy.load(tmp_path / "calibrated")
+    before = parameters(nlp)
+    assert all((value == before[name]).all() for name, value in parameters(changed).items())
+    scores = changed.evaluate(list(Corpus(corpus)(changed)))
+    assert scores[key] == pytest.approx(found.after[key], abs=1e-6)
 
 
 @pytest.mark.parametrize("task", CONFIGS)

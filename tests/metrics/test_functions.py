@@ -245,6 +245,21 @@ def test_pandas(dtype):
     ) == soft_f1_score(y, probs, sample_weight=w)
 
 
+def test_polars():
+    polars = pytest.importorskip("polars")
+    y, probs, w = random_problem(c=3)
+    names = ["a", "b", "c"]
+    frame = polars.DataFrame(dict(zip(names, probs.T, strict=True)))
+    series, weights = polars.Series(y), polars.Series(w)
+    expected = soft_f1_score(y, probs, average="macro", sample_weight=w)
+    assert soft_f1_score(series, frame, average="macro", sample_weight=weights) == expected
+    texts = numpy.array(names)[y]
+    assert (
+        soft_f1_score(polars.Series(texts), frame, average="macro", sample_weight=weights)
+        == expected
+    )
+
+
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
 def test_sparse_indicators(container):
     rng = numpy.random.default_rng(0)
