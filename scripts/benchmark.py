@@ -5,6 +5,7 @@ the machine does at a time slows both. Where one thread does the work, the time 
 processor, which does not count what other processes take.
 
     python scripts/benchmark.py --output metrics/benchmark
+    python scripts/benchmark.py --output metrics/benchmark --calibrate MODEL DEV
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -21,7 +23,7 @@ import numpy
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.training import Corpus, Example
 from spacy.vocab import Vocab
 from thinc.api import Adam, fix_random_seed
 
@@ -29,6 +31,7 @@ from spacy_dice import functional
 from spacy_dice._files import write_json
 from spacy_dice._types import JSON
 from spacy_dice._validation import check_choice
+from spacy_dice.calibration import calibrate
 from spacy_dice.components import COMPONENTS
 from spacy_dice.experiments.matrix import read_matrix
 from spacy_dice.experiments.runner import compare
@@ -259,6 +262,37 @@ def benchmark_workers(
     return result
 
 
+def benchmark_calibration(
+    model: str, data: Path, output: Path | None = None, *, documents: int = 1000
+) -> dict[str, JSON]:
+    """Time the calibration of a pipeline's only component beside one pass over the same documents.
+
+    model: a trained pipeline. data: a `.spacy` file or a folder of such, as the dev set.
+    output: a folder for the result, `calibrate.json`. documents: at most so many.
+    """
+    nlp = spacy.load(model)
+    examples = list(islice(Corpus(data)(nlp), documents))
+    seconds = {}
+    for name, call in (
+        ("pass", lambda: list(nlp.pipe(eg.predicted.copy() for eg in examples))),
+        ("calibrate", lambda: calibrate(nlp, examples)),
+    ):
+        start = process_time()
+        call()
+        seconds[name] = round(process_time() - start, 2)
+    result: dict[str, JSON] = {
+        "machine": machine(),
+        "components": list(nlp.pipe_names),
+        "documents": len(examples),
+        "tokens": sum(len(eg.predicted) for eg in examples),
+        "processor_seconds": {**seconds},
+    }
+    print(result)
+    if output is not None:
+        write_json(output / "calibrate.json", result)
+    return result
+
+
 def _cases() -> Iterable[tuple[str, tuple[int, int], int]]:
     for shape in SHAPES:
         for threads in sorted({1, os.cpu_count() or 1}):
@@ -285,8 +319,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=Path, help="instead, time this matrix with one worker and with two"
     )
+    parser.add_argument(
+        "--calibrate",
+        nargs=2,
+        metavar=("MODEL", "DEV"),
+        help="instead, time the calibration of a pipeline on 1,000 documents",
+    )
     options = parser.parse_args(arguments)
-    if options.workers is not None:
+    if options.calibrate is not None:
+        benchmark_calibration(options.calibrate[0], Path(options.calibrate[1]), options.output)
+    elif options.workers is not None:
         benchmark_workers(options.workers, options.output)
     else:
         benchmark(options.output, factories=options.factory, repeats=options.repeats)

@@ -74,6 +74,7 @@ def draw_rare_labels() -> Figure:
     ax = figure.add_subplot()
     for name, colour, line, found in (
         ("cross entropy", COLOURS[0], "-", curve(1.0, loss=functional.cross_entropy)),
+        ("focal loss", COLOURS[0], ":", curve(1.0, loss=partial(functional.focal, focus=1.0))),
         ("squared error", COLOURS[1], "-", curve(1.0, loss=functional.squared_error)),
         ("bare DSC", COLOURS[2], "-", curve(1.0, loss=_DSC)),
         ("DSC + .3 cross entropy", COLOURS[2], "--", curve(1.0, loss=_DSC, ce_weight=0.3)),
@@ -84,7 +85,7 @@ def draw_rare_labels() -> Figure:
     ax.set_xlabel("predicted probability p of a positive")
     ax.set_ylabel("pull towards 1\n(− gradient by the logit)")
     ax.annotate(
-        "a rare label is here:\nonly cross entropy pulls",
+        "a rare label\nis here: only a\nlogarithm pulls",
         (0.012, 0.012),
         (0.13, 0.42),
         fontsize=8.5,

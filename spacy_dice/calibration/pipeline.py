@@ -36,6 +36,7 @@ from .._files import new_folder
 from .._types import Ints
 from .._validation import listed, nearest, refuse
 from ..components import row_of, score_of, with_averages
+from ..components.table import key_of
 from .base import Counts, Mask, Search
 from .bias import Offsets, shift
 from .documents import CategoriesSearch, CategorySearch
@@ -183,7 +184,7 @@ def calibrate(
         names = ("labels", "common") if labels else ("common", "labels")
         found = (counts, _crossfitted(search, other, fold)[1])
         compared = {n: search.metric.of(c) for n, c in zip(names, found, strict=True)}
-    notes = _notes(search, before_counts)
+    notes = [*_notes(search, before_counts), *_overwritten(nlp, name)]
     after = before
     if search.tested and best and not search.metric.is_gain(counts, before_counts):
         gain = 100 * (search.metric.of(counts) - search.metric.of(before_counts))
@@ -297,6 +298,19 @@ def _decided(
     scores = with_averages(component.score(examples), component, examples)
     scores.setdefault(search.score, search.metric.of(counts))
     return scores, counts
+
+
+def _overwritten(nlp: Language, name: str) -> list[str]:
+    """What there is to say of a span group that a later component writes, too."""
+    key = key_of(nlp.get_pipe(name))
+    later = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
+    same = [other for other in later if key and key_of(nlp.get_pipe(other)) == key]
+    if not same:
+        return []
+    return [
+        f"{listed(same)} after it writes spans[{key!r}], too: in the end these spans are there, "
+        f"not those of {name!r} (give one of them another spans_key)"
+    ]
 
 
 def _notes(search: Search, counts: Counts) -> list[str]:

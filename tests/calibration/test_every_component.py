@@ -466,6 +466,25 @@ def test_a_threshold_that_no_bias_makes_up_for(name, threshold, saved):
         calibrate(nlp, examples)
 
 
+@pytest.mark.parametrize("key", ["sc", "candidates"])
+def test_a_key_that_a_later_component_writes_is_named(key, saved):
+    nlp, _, examples = load(saved, "spancat")
+    nlp.add_pipe("span_ruler", config={"spans_key": key})
+    nlp.add_pipe("span_finder", config={"spans_key": key}).initialize(lambda: examples)
+    notes = [note for note in calibrate(nlp, examples, "spancat").notes if "spans_key" in note]
+    assert bool(notes) == (key == "sc")
+    assert all("'span_finder' after it writes spans['sc'], too" in note for note in notes)
+
+
+@pytest.mark.parametrize("settings", [{"max_positive": 1}, {"max_positive": 1, "allow_overlap": 0}])
+def test_spans_that_push_each_other_out_are_calibrated(settings, saved):
+    nlp, pipe, examples = load(saved, "spancat")
+    pipe.cfg.update(settings)
+    found = calibrate(nlp, examples[:30])
+    assert found.offsets
+    assert found.gain > 0
+
+
 @pytest.mark.parametrize("name", ["textcat_multilabel", "spancat", "morphologizer", "senter"])
 def test_a_dev_set_without_gold(name, saved):
     nlp, _, _ = load(saved, name)

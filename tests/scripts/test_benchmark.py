@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from small_dev import examples_of, off
 from small_matrix import write_matrix
+from spacy.tokens import DocBin
 
 import benchmark
 from spacy_dice.components import COMPONENTS
@@ -34,6 +36,19 @@ def test_unknown_component(tmp_path):
     ):
         benchmark.benchmark(tmp_path, factories=["dice_tager"], echo=lambda line: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_calibration(tmp_path):
+    nlp = off("spancat")
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in examples_of(nlp, "spancat", start=0, count=20)]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    arguments = ("--calibrate", str(tmp_path / "model"), str(tmp_path / "dev.spacy"))
+    benchmark.main(["--output", str(tmp_path), *arguments])
+    written = json.loads((tmp_path / "calibrate.json").read_text())
+    assert written["documents"] == 20
+    assert written["components"] == ["spancat"]
+    assert written["processor_seconds"].keys() == {"pass", "calibrate"}
 
 
 def test_workers(tmp_path, monkeypatch):
