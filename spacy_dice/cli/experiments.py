@@ -120,7 +120,7 @@ def report(
         str | None, typer.Option(help="Compare with this loss, and not with that of the matrix")
     ] = None,
     plots: Annotated[bool, typer.Option(help="Draw the figures, which needs matplotlib")] = True,
-    full: Annotated[bool, typer.Option("--full", help="Show all tables, by type too")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show all tables, as Markdown")] = False,
 ) -> None:
     """Write tables, figures and an HTML page about the results of `compare`.
 
@@ -129,13 +129,19 @@ def report(
     the scores of a data set, and NAME/all for those over all data sets.
     """
     with refusals():
+        from rich.console import Console
+
         from ..experiments.report import write_report
 
         overview = write_report(
             results, output, baseline=baseline, plots=plots, readmes=readme or ()
         )
-        written = (output or results / "report") / "report.md"
-        typer.echo(written.read_text(encoding="utf8") if full else overview)
+        written = output or results / "report"
+        if full:
+            typer.echo((written / "report.md").read_text(encoding="utf8"))
+        elif overview is not None:
+            Console().print(overview.to_renderable())
+    typer.echo(f"The report: {written / 'index.html'}")
 
 
 @app.command()

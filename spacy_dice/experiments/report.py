@@ -10,6 +10,7 @@ from .marked import marked_tables, update_files
 from .page import to_html
 from .results import Results, read_folder
 from .sections import Section, sections_of
+from .sheet import Sheet
 from .tables import Analysis
 
 
@@ -20,8 +21,8 @@ def write_report(
     baseline: str | None = None,
     plots: bool = True,
     readmes: Iterable[Path] = (),
-) -> str:
-    """Write `report.md`, `index.html` and the figures; returns the overview as Markdown.
+) -> Sheet | None:
+    """Write `report.md`, `index.html` and the figures; returns the overview, if there are scores.
 
     folder: the results of `spacy dice compare`.
     output: where to; without it, `report/` in the folder of the results.
@@ -52,7 +53,7 @@ def write_report(
     }
     write_text(output / "report.md", to_markdown(results, sections))
     write_text(output / "index.html", to_html(results, sections, svgs))
-    return analysis.overview().to_markdown() if results.tables else ""
+    return analysis.overview() if results.tables else None
 
 
 def to_markdown(results: Results, sections: Sequence[Section]) -> str:

@@ -1,7 +1,12 @@
-"""A table of a report, as data: the same rows become Markdown and HTML."""
+"""A table of a report, as data: the same rows become Markdown, HTML, and text on a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from . import markdown
 from .results import Results
@@ -20,6 +25,15 @@ class Sheet:
         """The table, and the note under it."""
         text = markdown.table(self.header, self.rows)
         return f"{text}\n{markdown.escape(self.note)}\n" if self.note else text
+
+    def to_renderable(self) -> RenderableType:
+        """The same as what `rich.print` takes."""
+        table = RichTable(title=Text(self.title), title_justify="left", box=box.SIMPLE_HEAD)
+        for i, name in enumerate(self.header):
+            table.add_column(Text(name), justify="right" if i else "left")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return Group(table, Text(self.note, style="dim")) if self.note else table
 
 
 def titled(title: str, trained: str) -> str:

@@ -80,8 +80,13 @@ def test_compare_and_report(tmp_path):
     readme.write_text("<!-- dice-report:small -->\n<!-- /dice-report -->\n", encoding="utf8")
     result = call("report", tmp_path / "out", "--no-plots", "--readme", readme)
     assert result.exit_code == 0, result.output
-    assert "| loss | tags, tag accuracy | tags, tag macro F1 |" in result.output
-    assert result.output.strip() in readme.read_text(encoding="utf8")
+    # A table for people on the terminal, Markdown in files and with --full.
+    assert "tags, tag accuracy" in result.output
+    assert "|" not in result.output
+    assert f"The report: {tmp_path / 'out' / 'report' / 'index.html'}" in result.output
+    assert "| tags, tag accuracy | tags, tag macro F1 |" in readme.read_text(encoding="utf8")
+    result = call("report", tmp_path / "out", "--no-plots", "--full")
+    assert "| tags, tag accuracy | tags, tag macro F1 |" in result.output
 
 
 def test_compare_without_a_matrix(tmp_path):

@@ -43,7 +43,7 @@ def test_span_finder(tmp_path):
         assert record["test_counts"]["types"] == ["span"]
         assert record["train_counts"] == {"span": 32}
         assert record["test"]["spans_sc_f"] > 0
-    assert "spans, span F1" in write_report(results, plots=False)
+    assert "spans, span F1" in write_report(results, plots=False).header
     # The counts give the score, or there would be no interval over documents.
     [table] = read_folder(results).tables.values()
     assert differences(table, "spans_sc_f")["CE"].bootstrap is not None

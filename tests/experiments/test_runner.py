@@ -186,7 +186,7 @@ def test_without_a_test_set_the_dev_set_is_reported(whole, tmp_path):
         total = runs.counts(table.types)[0].sum(axis=0)
         assert micro_f(total) == pytest.approx(runs.scores("ents_f")[0], abs=1e-5)
     written = write_report(tmp_path / "out", plots=False)
-    assert "Dev scores" in written
+    assert "Dev scores" in written.note
     assert "entity F1, test" not in (tmp_path / "out/report/report.md").read_text(encoding="utf8")
 
 
