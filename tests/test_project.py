@@ -38,7 +38,7 @@ def test_assets_are_those_of_the_data_sets(project):
 
 def test_workflows_and_dependencies_fit_together(project):
     commands = {command["name"]: command for command in project["commands"]}
-    made = {Path(output) for command in commands.values() for output in command["outputs"]}
+    made = {Path(output) for command in commands.values() for output in command.get("outputs", [])}
     made |= {Path(asset["dest"]) for asset in project["assets"]}
     corpora = {f"corpus/{name}" for name in DATASETS} | {"corpus/harbour", "corpus/harbour_spans"}
     for name, steps in project["workflows"].items():
