@@ -5,6 +5,8 @@ from typing import Literal
 
 from thinc.types import Floats2d
 
+from ._overlap import row_sums
+
 Wrt = Literal["logits", "probs"]
 
 
@@ -13,7 +15,7 @@ def backprop(
 ) -> Floats2d:
     """From ``p * dL/dp`` to the gradient that is asked for."""
     if exclusive:
-        total = elasticity @ xp.ones((probs.shape[1], 1), probs.dtype)
+        total = row_sums(xp, elasticity)
         gradient = xp.subtract(elasticity, probs * total, out=elasticity)
         return gradient if wrt == "logits" else quotient(xp, gradient, probs)
     return elasticity * (1 - probs) if wrt == "logits" else quotient(xp, elasticity, probs)

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "_plotting": set(),
     "counts": set(),
     "_overlap": set(),
-    "_gradients": set(),
+    "_gradients": {"_overlap"},
     "functional": {"_gradients", "_overlap"},
     "items": set(),
     "losses": {"_validation", "functional"},

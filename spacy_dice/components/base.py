@@ -100,7 +100,7 @@ class LossMixin:
         RAISES: ValueError if they are not finite; no weight has been changed by then.
         """
         value, gradient = (self._bound or self.bind_loss())(batch)
-        if not isfinite(value) or not get_array_module(gradient).isfinite(gradient).all():
+        if not isfinite(value) or not _all_finite(gradient):
             refuse(
                 f"[components.{self.name}.loss]",
                 f"the loss is {value}, and its gradient {gradient.min()} to {gradient.max()}, in "
@@ -181,6 +181,12 @@ def initialize_with_loss(
     # `spacy init labels` looks at the arguments without following `wraps`.
     initialize.__signature__ = inspect.signature(stock)  # type: ignore[attr-defined]
     return initialize
+
+
+def _all_finite(array: Floats2d) -> bool:
+    xp = get_array_module(array)
+    # The sum of squares is the quicker question, but it may be infinite where no number is.
+    return bool(isfinite(xp.vdot(array, array)) or xp.isfinite(array).all())
 
 
 def annotation_of(doc: Doc) -> list[str]:
