@@ -41,7 +41,7 @@ class _Eager(torch.autograd.Function):
         value, gradient = evaluate_blocks(plan, logits, targets, tensors)
         ctx.plan = plan
         ctx.save_for_backward(gradient, logits, targets, *tensors)
-        return value
+        return _mean(plan, value)
 
     @staticmethod
     def backward(ctx: _Context, of_value: Tensor) -> tuple[Tensor | None, ...]:
@@ -59,7 +59,8 @@ class _Mappable(torch.autograd.Function):
         plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return value and gradient."""
-        return evaluate(plan, logits, targets, tensors)
+        value, gradient = evaluate(plan, logits, targets, tensors)
+        return _mean(plan, value), gradient
 
     @staticmethod
     def setup_context(
@@ -79,8 +80,13 @@ class _Mappable(torch.autograd.Function):
         return _backward(ctx, of_value)
 
 
+def _mean(plan: Plan, value: Tensor) -> Tensor:
+    # Here and not on the result of `apply`, where autograd would have one more step to record.
+    return value if plan.divisor == 1 else value / plan.divisor
+
+
 def _backward(ctx: _Context, of_value: Tensor) -> tuple[Tensor | None, ...]:
     gradient, logits, targets, *tensors = ctx.saved_tensors
     if torch.is_grad_enabled():
         gradient = evaluate(ctx.plan, logits, targets, tensors)[1]
-    return None, of_value * gradient, None, *(None for _ in tensors)
+    return None, _mean(ctx.plan, of_value) * gradient, None, *(None for _ in tensors)

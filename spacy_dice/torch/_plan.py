@@ -26,11 +26,13 @@ class Plan(NamedTuple):
 
     exclusive: whether the logits are those of a softmax.
     reduced: whether to return the sum of all values.
+    divisor: what that sum is divided by for a mean; `evaluate` leaves it to its callers.
     """
 
     exclusive: bool
     reduced: bool
     summands: tuple[Summand, ...]
+    divisor: int = 1
 
 
 def evaluate(

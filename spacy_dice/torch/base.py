@@ -127,9 +127,13 @@ class Loss(nn.Module):
         raise NotImplementedError
 
     def _mean(self, batch: Batch) -> Tensor:
-        return self._value(batch, reduced=True) / at_least_one(batch.predictions)
+        count = at_least_one(batch.predictions)
+        if isinstance(count, Tensor):
+            return self._value(batch, reduced=True) / count
+        return self._value(batch, reduced=True, divisor=count)
 
-    def _value(self, batch: Batch, reduced: bool) -> Tensor:
+    def _value(self, batch: Batch, reduced: bool, divisor: int = 1) -> Tensor:
+        """The values, or, if `reduced`, their sum divided by a number."""
         tensors: list[Tensor] = []
         summands = []
         # Weights are constants.
@@ -147,7 +151,7 @@ class Loss(nn.Module):
                     term, factor, _position(weights, tensors), _position(class_weights, tensors)
                 )
             )
-        plan = Plan(self.exclusive, reduced, tuple(summands))
+        plan = Plan(self.exclusive, reduced, tuple(summands), divisor)
         return value_of(plan, batch.logits, batch.targets, tensors)
 
     def _batch(

@@ -1,5 +1,6 @@
 """Cross entropy, weighted cross entropy, focal loss and the Dice family."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +10,7 @@ from typing_extensions import Unpack
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
 from .base import Batch, Loss, LossSettings, Weighted, at_least_one, check_ids, class_tensor
-from .functional import CrossEntropy, Focal, Term, gold_counts
+from .functional import CrossEntropy, Focal, Term, can_look, gold_counts
 from .overlap import Dice, SelfAdjustingDice, Tversky
 
 OVER = ("example", "batch")
@@ -27,6 +28,39 @@ class CELoss(Loss):
         """Cross entropy."""
         return [Weighted(CrossEntropy(), 1.0, batch.weights, None)]
 
+    def forward(
+        self,
+        input: Tensor,
+        target: Tensor,
+        mask: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Return the loss; see `Loss.forward`."""
+        if mask is None and weight is None and self._is_of_torch(input, target):
+            try:
+                value = cross_entropy(input, target, ignore_index=self.ignore_index)
+            except IndexError:
+                pass  # The refusal below says more.
+            else:
+                # NaN where everything is ignored, or for logits that are.
+                if not math.isnan(value.item()):
+                    return value
+        return super().forward(input, target, mask, weight)
+
+    def _is_of_torch(self, input: Tensor, target: Tensor) -> bool:
+        """Whether PyTorch's mean needs none of our checks, which take as long as itself."""
+        return (
+            self.exclusive
+            and self.reduction == "mean"
+            and input.ndim == 2
+            and target.ndim == 1
+            and len(input) == len(target)
+            and input.shape[1] > 1
+            and target.dtype == torch.int64
+            and input.dtype in (torch.float32, torch.float64)
+            and can_look(input)
+        )
+
     # PyTorch's own are exact, and one kernel.
     def _mean(self, batch: Batch) -> Tensor:
         term = self.terms(batch)[0]
@@ -34,8 +68,9 @@ class CELoss(Loss):
             return self._of_torch(batch, None, "mean")
         return self._of_term(batch, term, reduced=True) / at_least_one(batch.predictions)
 
-    def _value(self, batch: Batch, reduced: bool) -> Tensor:
-        return self._of_term(batch, self.terms(batch)[0], reduced)
+    def _value(self, batch: Batch, reduced: bool, divisor: int = 1) -> Tensor:
+        value = self._of_term(batch, self.terms(batch)[0], reduced)
+        return value if divisor == 1 else value / divisor
 
     def _of_term(self, batch: Batch, term: Weighted, reduced: bool) -> Tensor:
         if term.weights is None and reduced:
@@ -127,6 +162,10 @@ class WCELoss(WeightedLoss, CELoss):
         if weights is None:
             weights = self._weights_of_counts(self._counts(batch))
         return [Weighted(CrossEntropy(), 1.0, batch.weights, weights)]
+
+    def _is_of_torch(self, input: Tensor, target: Tensor) -> bool:
+        # PyTorch divides by the sum of the weights.
+        return False
 
     def _counts(self, batch: Batch) -> Tensor:
         if self.label_counts is not None:

@@ -221,6 +221,19 @@ def test_mean_is_that_of_torch():
     )
 
 
+@every
+@activations
+def test_mean_without_a_mask_is_that_of_the_values(module, settings, activation):
+    logits, ids = batch()
+    ids = ids.clamp(min=0)
+    value, grad = gradient(module(**settings, activation=activation).double(), logits, ids)
+    loss = module(**settings, activation=activation, reduction="sum").double()
+    total, of_total = gradient(loss, logits, ids)
+    count = len(ids) if activation == "softmax" else logits.numel()
+    assert torch.allclose(value, total / count)
+    assert torch.allclose(grad, of_total / count)
+
+
 @pytest.mark.parametrize("loss", [CELoss, WCELoss, FocalLoss, DSCLoss, F1Loss, MacroF1Loss])
 def test_binary_logits(loss):
     """`(n,)` and `(n, 1)` are one class; labels are 0 and 1, as integers or floats."""
