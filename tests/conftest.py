@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import settings
+from promises import Tally
 
 # The same examples on every machine, however slow it is.
 settings.register_profile("everywhere", deadline=None, derandomize=True)
@@ -16,3 +17,16 @@ def cases(request):
         request.node.user_properties.append(("cases", [tried, held]))
 
     return record
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--promises",
+        action="store_true",
+        help="write into docs/guarantees.md how many cases of each promise were tried and held",
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("promises"):
+        config.pluginmanager.register(Tally())

@@ -114,7 +114,7 @@ CASES = 200
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_damaged_files_are_read_or_refused(tmp_path, monkeypatch, way):
+def test_damaged_files_are_read_or_refused(tmp_path, monkeypatch, cases, way):
     # Decoders of other packages are looked for with each value that is unpacked: most of the time.
     monkeypatch.setattr(msgpack_decoders, "entry_points", False)
     path = tmp_path / "train.spacy"
@@ -124,6 +124,7 @@ def test_damaged_files_are_read_or_refused(tmp_path, monkeypatch, way):
         outcome = outcome_of(path, with_labels=found["read"] % 32 == 0)
         assert outcome in ("read", "refused"), f"seed {seed}: {outcome}"
         found[outcome] += 1
+    cases(CASES, found["read"] + found["refused"])
     assert found["refused"] > CASES / 10
 
 
