@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -291,6 +292,20 @@ def test_compiled(module, settings):
         ours, same = gradient(compiled, z, ids)
         assert torch.allclose(ours, value)
         assert torch.allclose(same, grad)
+
+
+@pytest.mark.slow
+@compiling
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
+def test_compiled_to_machine_code():
+    logits, ids = batch(n=40)
+    ids = ids.clamp(min=0)
+    value, grad = gradient(DSCLoss().double(), logits, ids)
+    torch._dynamo.reset()
+    compiled = torch.compile(DSCLoss().double(), fullgraph=True)
+    ours, same = gradient(compiled, logits, ids)
+    assert torch.allclose(ours, value)
+    assert torch.allclose(same, grad)
 
 
 @every
