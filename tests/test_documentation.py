@@ -15,7 +15,7 @@ import spacy.cli
 import srsly
 import typer
 from promises import PAGE as GUARANTEES
-from promises import rows_of, test_of, with_counts
+from promises import name_of_test, rows_of, with_counts
 from spacy import registry
 from thinc.api import Config
 from typer.testing import CliRunner
@@ -305,7 +305,7 @@ def test_what_holds_a_promise_is_a_test():
     rows = rows_of(GUARANTEES.read_text(encoding="utf8"))
     assert len(rows) > 20
     for row in rows:
-        path, _, name = test_of(row).partition("::")
+        path, _, name = name_of_test(row).partition("::")
         text = (ROOT / path).read_text(encoding="utf8")
         assert not name or f"def {name}(" in text, row
         # A dash, where nobody has counted yet.
@@ -327,7 +327,7 @@ def test_counts_of_promises_replace_those_before():
     ]
     ((before, after),) = differing
     assert after == [*before[:3], "12,345", "12,344"]
-    assert test_of(after) == name
+    assert name_of_test(after) == name
 
 
 def test_every_page_is_in_the_menu():

@@ -24,7 +24,7 @@ def rows_of(page: str) -> list[list[str]]:
     return rows[2:]
 
 
-def test_of(row: list[str]) -> str:
+def name_of_test(row: list[str]) -> str:
     """The test of a promise, as pytest names it; the path alone of a file that is the test."""
     match = _LINK.fullmatch(row[1])
     assert match, row
@@ -35,8 +35,8 @@ def test_of(row: list[str]) -> str:
 def with_counts(page: str, counts: dict[str, tuple[int, int]]) -> str:
     """The page with other numbers of cases that were tried and held, by tests."""
     for row in rows_of(page):
-        if test_of(row) in counts:
-            numbers = [f"{number:,}" for number in counts[test_of(row)]]
+        if name_of_test(row) in counts:
+            numbers = [f"{number:,}" for number in counts[name_of_test(row)]]
             old, new = (" | ".join([*row[:3], *cells]) for cells in (row[3:], numbers))
             page = page.replace(f"| {old} |\n", f"| {new} |\n")
     return page
