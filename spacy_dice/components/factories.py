@@ -91,7 +91,7 @@ def _register(stock_factory: str, loss: Mapping[str, "JSON"]) -> Callable[..., T
 
     def make(nlp: Language, name: str, loss: "AnyLoss", **settings: Any) -> TrainablePipe:
         _note_requirement(nlp)
-        ours = {key: settings.pop(key) for key in training}
+        ours = {key: settings.pop(key, default) for key, default in training.items()}
         component = with_loss(stock(nlp=nlp, name=name, **settings), loss)
         for key, value in ours.items():
             setattr(component, key, value)
