@@ -52,7 +52,7 @@ def run(command: str) -> str:
         **os.environ,
         "COLUMNS": str(WIDTH),
         "PYTHONWARNINGS": "ignore",
-        "WASABI_NO_PRETTY": "0",
+        "WASABI_NO_PRETTY": "1",
     }
     output = subprocess.run(
         [sys.executable, *words[1:]],

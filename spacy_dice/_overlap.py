@@ -30,16 +30,6 @@ def plain_dice(xp: ModuleType, u: FloatsXd, y: Term) -> tuple[FloatsXd, FloatsXd
     return tp + tp, u if _is_scalar(y, 0) else u + y, d_tp + d_tp, 1
 
 
-def plain_dice_of_hard(
-    xp: ModuleType, u: FloatsXd, y: Term
-) -> tuple[FloatsXd, FloatsXd, Term, Term]:
-    """`plain_dice` where every y is 0 or 1: the same numbers in fewer steps."""
-    if isinstance(y, float):
-        return plain_dice(xp, u, y)
-    double = y + y
-    return u * double, u + y, double, 1
-
-
 def squared_dice(xp: ModuleType, p: FloatsXd, y: Term) -> tuple[FloatsXd, FloatsXd, Term, Term]:
     """2py over p^2 + y^2."""
     # The product form is already least at p = y, as p^2 + y^2 - 2py = (p - y)^2.

@@ -41,7 +41,6 @@ from ._overlap import (
     in_row_blocks,
     overlap,
     plain_dice,
-    plain_dice_of_hard,
     row_sums,
     squared_dice,
     tversky_terms,
@@ -318,13 +317,11 @@ def self_adjusting_dice(
     class_weights: Floats1d | None = None,
     exclusive: bool = True,
     wrt: Wrt = "logits",
-    hard: bool = False,
 ) -> tuple[float, Floats2d]:
     r"""Self-adjusting Dice loss, ``u = (1-p)^alpha p``, ``1 - (2uy + smooth)/(u + y + smooth)``.
 
     Paper, section 3.4, DSC in table 2. Soft targets and reductions as in `tversky`, with u for p.
     With ``detach_weight=True`` the factor ``(1-p)^alpha`` counts as a constant in the gradient.
-    ``hard=True`` says that all targets are 0 or 1: the result is the same, a little sooner.
 
     >>> import numpy
     >>> value, _ = self_adjusting_dice(
@@ -349,9 +346,8 @@ def self_adjusting_dice(
         # never forms the quotient: it is infinite at p = 1 for alpha < 1.
         slope = u * (rest - alpha * probs)
         rest_divides = True
-    form = plain_dice_of_hard if hard else plain_dice
     value, elasticity = overlap(
-        xp, u, slope, targets, form, smooth, reduction, weights, class_weights
+        xp, u, slope, targets, plain_dice, smooth, reduction, weights, class_weights
     )
     if rest_divides:
         return value, backprop_by_rest(xp, probs, rest, elasticity, exclusive, wrt)

@@ -303,33 +303,6 @@ def test_class_without_gold_is_pushed_down_in_a_batch():
     assert (gradient[:, 2] > 0).all()
 
 
-@reductions
-@pytest.mark.parametrize("k", [{"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 0.0, "smooth": 0.0}])
-@given(seed=st.integers(0, 2**32 - 1), sure=st.sampled_from([0.1, 3.0, 100.0]))
-def test_hard_targets_give_the_same_to_the_last_bit(reduction, k, seed, sure):
-    rng = rng_of(seed)
-    probs = softmax(sure * rng.normal(size=(7, 5))).astype("f")
-    targets = rng.integers(0, 2, size=(7, 5)).astype("f")
-    k = {"smooth": 1.0, "reduction": reduction, **k}
-    soft, hard = (
-        functional.self_adjusting_dice(probs, targets, hard=known, **k) for known in (False, True)
-    )
-    assert soft[0] == hard[0]
-    numpy.testing.assert_array_equal(soft[1], hard[1])
-
-
-def test_hard_targets_of_large_arrays(monkeypatch):
-    monkeypatch.setattr(_overlap, "_SMALL", 4)
-    probs = softmax(rng_of(0).normal(size=(7, 5)))
-    targets = numpy.eye(5)[[0, 1, 2, 3, 4, 0, 1]]
-    soft, hard = (
-        functional.self_adjusting_dice(probs, targets, alpha=1.0, smooth=1.0, hard=known)
-        for known in (False, True)
-    )
-    assert soft[0] == hard[0]
-    numpy.testing.assert_array_equal(soft[1], hard[1])
-
-
 def test_a_cell_without_target_has_no_true_positives_even_at_u_of_zero():
     """d/dp u/(u+1) for u = p (1-p) is (1-2p)/(u+1)^2: -1 at p = 1, where u = y = 0."""
     probs, targets = numpy.array([[1.0, 0.5]]), numpy.array([[0.0, 0.3]])

@@ -75,9 +75,8 @@ class TransitionLoss(LossMixin):
         """
         stock = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
         probs = softmax(numpy.asarray(scores))
-        targets, weights, hard = targets_of_gradient(probs, stock)
-        batch = Batch(probs, targets, weights, stock_gradient=stock, hard=hard)
-        value, gradient = self.evaluate_loss(batch)
+        targets, weights = targets_of_gradient(probs, stock)
+        value, gradient = self.evaluate_loss(Batch(probs, targets, weights, stock_gradient=stock))
         if losses is not None:
             losses.setdefault(self.name, 0.0)
             losses[self.name] += value
@@ -140,8 +139,8 @@ def softmax(scores: Floats2d) -> Floats2d:
     return probs
 
 
-def targets_of_gradient(probs: Floats2d, stock: Floats2d) -> tuple[Floats2d, Floats2d | None, bool]:
-    """The gold sets renormalised, the weights of the rows, None where all are 1; and whether hard.
+def targets_of_gradient(probs: Floats2d, stock: Floats2d) -> tuple[Floats2d, Floats2d | None]:
+    """The gold sets renormalised, and the weights of the rows; None where all are 1.
 
     The targets are in proportion to the probabilities. They are not taken from the gradient, where
     little is left of them when a gold set has nearly all of the probability.
@@ -151,13 +150,12 @@ def targets_of_gradient(probs: Floats2d, stock: Floats2d) -> tuple[Floats2d, Flo
     n_gold = numpy.count_nonzero(gold)
     if n_gold == n_rows:
         # One in each row, as none is without: the most frequent case, with nothing to share.
-        return gold.astype(probs.dtype), None, True
+        return gold.astype(probs.dtype), None
     # Far below the smallest probability that matters: only a gold set of zeros is made even by it.
     targets = gold * (probs + numpy.finfo(probs.dtype).tiny)
     targets /= numpy.add.reduce(targets, axis=1, keepdims=True)
     if n_gold < n_rows - 1 + n_moves:
         # Too few for a row of zeros, all of which would count as gold.
-        return targets, None, False
+        return targets, None
     informative = stock.any(axis=1)
-    weights = None if informative.all() else informative.astype(probs.dtype)[:, None]
-    return targets, weights, False
+    return targets, None if informative.all() else informative.astype(probs.dtype)[:, None]

@@ -24,7 +24,6 @@ class Batch(NamedTuple):
     class_weights: `(c,)`, filled in by a bound loss that has any.
     stock_gradient: that of plain cross entropy for the same batch, without `weights`, where the
         caller has it already to the last bit; used in its place.
-    hard: whether the caller knows that all targets are 0 or 1, which saves some losses time.
     """
 
     probs: Floats2d
@@ -34,7 +33,6 @@ class Batch(NamedTuple):
     wrt: Wrt = "logits"
     class_weights: Floats1d | None = None
     stock_gradient: Floats2d | None = None
-    hard: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,7 +80,7 @@ class Batch(NamedTuple):
         movable = (gold > 0) & (others > 0)
         low = amount / xp.maximum(others, 1)
         soft = xp.where(movable, targets * (1 - amount) + (1 - targets) * low, targets)
-        return self._replace(targets=soft.astype(targets.dtype), stock_gradient=None, hard=False)
+        return self._replace(targets=soft.astype(targets.dtype), stock_gradient=None)
 
 
 def check_probabilities(owner: str, what: str, array: Floats2d) -> None:

@@ -138,6 +138,5 @@ class DSC(OverlapLoss):
             smooth=self.smooth,
             detach_weight=self.detach_weight,
             reduction=self.reduction,  # type: ignore[arg-type]
-            hard=batch.hard,
             **batch.settings,
         )

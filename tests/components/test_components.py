@@ -564,8 +564,7 @@ def test_gold_sets_of_a_transition_gradient(seed, spread):
     numpy.testing.assert_allclose(probs.sum(axis=1), 1)
     gradient = probs - targets
     gradient[4] = 0
-    got, weights, hard = targets_of_gradient(probs.astype("f"), gradient.astype("f"))
-    assert not hard or numpy.isin(got, [0, 1]).all()
+    got, weights = targets_of_gradient(probs.astype("f"), gradient.astype("f"))
     informative = gradient.astype("f").any(axis=1)
     # A gold set of which float32 leaves nothing is shared evenly.
     seen = informative & ((probs * gold).sum(axis=1) > 1e-30)
