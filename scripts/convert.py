@@ -15,15 +15,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; default: all")
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="where the files are")
     parser.add_argument("--output", type=Path, default=Path("corpus"), help="where corpora go")
+    parser.add_argument("--full", action="store_true", help="all docs, not the samples for CPUs")
+    parser.add_argument("--separator", default="", help="token between the texts of a pair")
     options = parser.parse_args(arguments)
     names = options.names or list(DATASETS)
     try:
         for name in names:
             files = files_of(name, options.assets).values()
-            if not options.names and not all(file.is_file() for file in files):
+            if not options.names and not all(file.exists() for file in files):
                 print(f"{name}: left out, not all of its files are in {options.assets}")
                 continue
-            counts = convert(name, options.assets, options.output / name)
+            counts = convert(
+                name,
+                options.assets,
+                options.output / name,
+                full=options.full,
+                separator=options.separator,
+            )
             print(f"{name}: " + ", ".join(f"{split} {n}" for split, n in counts.items()))
     except ValueError as error:
         parser.exit(1, f"{error}\n")

@@ -22,6 +22,8 @@ def with_assets(project: str) -> str:
     """Return the text of a project.yml with the assets of all data sets, each file once."""
     entries: dict[str, str] = {}
     for dataset in DATASETS.values():
+        if not dataset.url:
+            continue
         for part, file in dataset.files.items():
             fields = {
                 "dest": f"assets/{dataset.asset(part)}",
@@ -29,6 +31,10 @@ def with_assets(project: str) -> str:
                 "checksum": file.md5,
                 "description": f"{dataset.title}: {part}. Licence: {dataset.licence}",
             }
+            if file.member:
+                # Without an address it is looked for, and not downloaded.
+                del fields["url"]
+                fields["description"] += f". By hand: {dataset.origin(part)}"
             lines = [f"{key}: {json.dumps(value)}" for key, value in fields.items()]
             if dataset.extra:
                 lines.append("extra: true")

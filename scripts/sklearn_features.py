@@ -8,8 +8,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from corpora.categories import PAIR_SEPARATOR
+from corpora.pairs import PAIR_SEPARATOR
 
+SEPARATOR = f" {PAIR_SEPARATOR} "
 # Words, and words with digits: model numbers say most about whether two products are one.
 _TOKENS = tuple(re.compile(pattern) for pattern in (r"\w+", r"\d+", r"\w*\d\w*"))
 
@@ -17,7 +18,7 @@ _TOKENS = tuple(re.compile(pattern) for pattern in (r"\w+", r"\d+", r"\w*\d\w*")
 class PairFeatures(TransformerMixin, BaseEstimator):
     """Products of the TF-IDF vectors of two texts, their similarities, and shared tokens.
 
-    The texts are joined by `corpora.categories.PAIR_SEPARATOR`.
+    The texts are joined by `corpora.pairs.PAIR_SEPARATOR`.
 
     >>> features = PairFeatures().fit(["red shoe ||| shoe", "blue hat ||| red hat"])
     >>> features.transform(["red hat ||| hat"]).toarray().round(2)
@@ -26,7 +27,7 @@ class PairFeatures(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> "PairFeatures":
         """Learn the words of both sides."""
-        sides = [side for text in X for side in text.split(PAIR_SEPARATOR)]
+        sides = [side for text in X for side in text.split(SEPARATOR)]
         self.words_ = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit(sides)
         self.characters_ = TfidfVectorizer(
             sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 4)
@@ -35,7 +36,7 @@ class PairFeatures(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Any:
         """Return CSR features `(n, 5 + words)`."""
-        left, right = zip(*(text.split(PAIR_SEPARATOR) for text in X), strict=True)
+        left, right = zip(*(text.split(SEPARATOR) for text in X), strict=True)
         dense, products = [], []
         for vectorizer in (self.words_, self.characters_):
             product = vectorizer.transform(left).multiply(vectorizer.transform(right)).tocsr()

@@ -12,9 +12,6 @@ from spacy.tokens import Doc
 
 from .lines import malformed, numbered_lines
 
-# One token to spaCy's tokenisers, and in none of the texts.
-PAIR_SEPARATOR = " ||| "
-
 
 def read_labelled(
     path: Path,
@@ -37,38 +34,7 @@ def read_labelled(
             continue
         if label not in labels or not text.strip():
             malformed(path, number, line, f"one of {', '.join(labels)}, {separator!r} and a text")
-        yield _doc(nlp, text, labels, label)
-
-
-def read_pairs(
-    path: Path, nlp: Language, *, labels: Mapping[str, str], left: str, right: str, label: str
-) -> Iterator[Doc]:
-    """Yield docs with `cats` for pairs of texts in a tab-separated file with a header, no quoting.
-
-    The two texts are joined by ` ||| `.
-
-    labels: label in the file -> category.
-    left, right, label: names of the columns of the two texts and of the label.
-
-    Raises `ValueError` with file, number and content of a line that does not fit the header,
-    lacks a text, or has a label that `labels` does not have.
-    """
-    header: list[str] = []
-    for number, line in numbered_lines(path):
-        columns = line.split("\t")
-        if not header:
-            header = columns
-            if not {left, right, label} <= set(header):
-                malformed(path, number, line, f"a header with {left}, {right} and {label}")
-            continue
-        if not line.strip():
-            continue
-        if len(columns) != len(header):
-            malformed(path, number, line, f"{len(header)} columns")
-        row = dict(zip(header, columns, strict=True))
-        if row[label] not in labels or not row[left].strip() or not row[right].strip():
-            malformed(path, number, line, f"two texts and one of {', '.join(labels)}")
-        yield _doc(nlp, row[left] + PAIR_SEPARATOR + row[right], labels, row[label])
+        yield with_category(nlp.make_doc(text), labels, label)
 
 
 def read_multilabel(path: Path, nlp: Language, *, labels: Sequence[str]) -> Iterator[Doc]:
@@ -88,12 +54,12 @@ def read_multilabel(path: Path, nlp: Language, *, labels: Sequence[str]) -> Iter
         if not own or not set(own) <= set(known) or not columns[0].strip():
             expected = f"a text, numbers from 0 to {len(labels) - 1} and an identifier"
             malformed(path, number, line, expected)
-        doc = _doc(nlp, columns[0], known, *own)
+        doc = with_category(nlp.make_doc(columns[0]), known, *own)
         doc.user_data["id"] = columns[2]
         yield doc
 
 
-def _doc(nlp: Language, text: str, labels: Mapping[str, str], *own: str) -> Doc:
-    doc = nlp.make_doc(text)
+def with_category(doc: Doc, labels: Mapping[str, str], *own: str) -> Doc:
+    """Give a doc its categories: those that `labels` has for `own`, labels of the file."""
     doc.cats = {category: float(key in own) for key, category in labels.items()}
     return doc

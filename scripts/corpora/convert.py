@@ -1,5 +1,6 @@
 """From asset files to docs, and to the `.spacy` files that `spacy train` reads."""
 
+from functools import partial
 from pathlib import Path
 
 import spacy
@@ -8,7 +9,8 @@ from spacy.tokens import Doc
 from spacy_dice._validation import check_choice, refuse
 from spacy_dice.corpora import write_docs
 
-from .splits import SPLITS
+from .lines import numbered_lines
+from .splits import SPLITS, Sample
 from .table import DATASETS
 
 
@@ -22,12 +24,16 @@ def files_of(name: str, assets_dir: str | Path) -> dict[str, Path]:
     return {part: Path(assets_dir, dataset.asset(part)) for part in dataset.files}
 
 
-def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
+def read(
+    name: str, assets_dir: str | Path, *, full: bool = False, separator: str = ""
+) -> dict[str, list[Doc]]:
     """Read a data set into docs.
 
     name: a key of `DATASETS`.
     assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets --extra` fills
         it.
+    full: all docs of a data set of which otherwise only a sample is taken.
+    separator: the token between the texts of a pair; without it, that of the data set.
 
     Returns split -> docs, in the order of the files; the splits are train, dev and test, plus
     any further test set of the data set.
@@ -38,32 +44,48 @@ def read(name: str, assets_dir: str | Path) -> dict[str, list[Doc]]:
     dataset = DATASETS[name]
     # All files are looked up before the first is read: a missing one should not cost a minute.
     for part, path in paths.items():
-        if not path.is_file():
-            refuse(
-                dataset.name,
-                f"{path} is missing: run `spacy project assets --extra`, or download it from "
-                f"{dataset.address(part)}",
-            )
+        if not path.exists():
+            refuse(dataset.name, f"{path} is missing: {dataset.origin(part)}")
+    listed = {
+        line: file.lists
+        for part, file in dataset.files.items()
+        if file.lists
+        for _, line in numbered_lines(paths.pop(part))
+    }
+    reader = dataset.reader
+    if separator and isinstance(reader, partial) and "separator" in reader.keywords:
+        reader = partial(reader, separator=separator)
     nlp = spacy.blank(dataset.lang)
     splits: dict[str, list[Doc]] = {split: [] for split in SPLITS}
     for part, path in paths.items():
-        docs = list(dataset.reader(path, nlp))
-        if part in dataset.samples:
-            docs = dataset.samples[part](docs)
         cut = dataset.cuts.get(part)
-        for doc in docs:
-            splits.setdefault(cut(doc) if cut else part, []).append(doc)
+        for doc in reader(path, nlp):
+            split = listed.get(doc.user_data.get("id", ""))
+            splits.setdefault(split or (cut(doc) if cut else part), []).append(doc)
+    for split, choose in dataset.samples.items():
+        if not (full and isinstance(choose, Sample)):
+            splits[split] = choose(splits[split])
     return splits
 
 
-def convert(name: str, assets_dir: str | Path, output_dir: str | Path) -> dict[str, int]:
+def convert(
+    name: str,
+    assets_dir: str | Path,
+    output_dir: str | Path,
+    *,
+    full: bool = False,
+    separator: str = "",
+) -> dict[str, int]:
     """Write a data set as `<output_dir>/<split>.spacy`, one file for each split of `read`.
 
     The whole data set is read before the first file appears, and each file appears complete
     under its name: a failure leaves no file and none half written.
 
+    full, separator: as for `read`.
+
     Returns split -> number of docs.
 
     Raises `ValueError` as `read` does.
     """
-    return write_docs(read(name, assets_dir), Path(output_dir))
+    splits = read(name, assets_dir, full=full, separator=separator)
+    return write_docs(splits, Path(output_dir))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
+GITHUB = "https://raw.githubusercontent.com/"
+
 # Called with a file and a pipeline; some take more.
 Reader = Callable[..., Iterator[Doc]]
 Cut = Callable[[Doc], str]
@@ -19,11 +21,15 @@ class File(NamedTuple):
     path: below the address of the data set.
     md5: checksum of the content, in hexadecimal digits.
     name: what it is called in the assets folder (default: the last part of `path`).
+    lists: the split whose docs it lists by their identifiers, one a line, in place of docs.
+    member: what it is called in the archive that `path` is; then it has to be unpacked by hand.
     """
 
     path: str
     md5: str
     name: str = ""
+    lists: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,12 @@ class Source:
         or textcat_multilabel. Rows for the tagger that come from Universal Dependencies also carry
         POS, morphological features and, where the treebank has them, lemmas.
     licence: as its source states it.
-    url: public address that the paths of `files` are relative to.
+    url: public address that the paths of `files` are relative to; empty for data that have none.
     files: part (a split, or `all`) -> its file.
     reader: turns one file, given its path and a blank pipeline, into docs.
     cuts: part -> the function that names the split of each of its docs; a part without one is
         a split.
-    samples: part -> which of its docs are kept; without one, all.
+    samples: split -> which of its docs are kept, after the cuts; without one, all.
     folder: its folder below the assets folder (default: the name).
     extra: whether it is only downloaded by `spacy project assets --extra`.
     """
@@ -69,3 +75,11 @@ class Source:
     def address(self, part: str) -> str:
         """Return the public URL of the file of `part`."""
         return self.url + self.files[part].path
+
+    def origin(self, part: str) -> str:
+        """Return how to get the file of `part`, as what to do."""
+        if not self.url:
+            return f"put your copy of {self.title} there ({self.licence})"
+        if member := self.files[part].member:
+            return f"unpack {member} from {self.address(part)}"
+        return f"run `spacy project assets --extra`, or download it from {self.address(part)}"

@@ -8,7 +8,7 @@ import spacy
 
 from corpora import DATASETS, read
 from corpora.categories import read_multilabel
-from corpora.table import EMOTIONS
+from corpora.texts import EMOTIONS
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
@@ -102,6 +102,17 @@ COUNTS = {
         ("fashion_brands_training.jsonl", "train dev", 1235, 57337, 527, "FASHION_BRAND 527"),
         ("fashion_brands_eval.jsonl", "test", 500, 23114, 238, "FASHION_BRAND 238"),
     ],
+    "msra_ner": [
+        (
+            "msra_train_bio.txt",
+            "train dev",
+            45000,
+            2171573,
+            75059,
+            "LOC 36860, ORG 20584, PER 17615",
+        ),
+        ("msra_test_bio.txt", "test", 3442, 172601, 6190, "LOC 2886, PER 1973, ORG 1331"),
+    ],
     "skillspan": [
         ("train.json", "train", 4800, 93453, 5190, "SKILL 2221, KNOWLEDGE 2969"),
         ("dev.json", "dev", 3174, 40057, 2163, "SKILL 1070, KNOWLEDGE 1093"),
@@ -148,6 +159,19 @@ COUNTS = {
         ("dev.tsv", "dev", 2049, None, 0, "no_match 1856, match 193"),
         ("test.tsv", "test", 2049, None, 0, "no_match 1856, match 193"),
     ],
+    "mrpc": [
+        (
+            "msr_paraphrase_train.txt",
+            "train dev",
+            4076,
+            None,
+            0,
+            "paraphrase 2753, different 1323",
+        ),
+        ("mrpc_dev_ids.tsv", "dev", 408, None, 0, "paraphrase 279, different 129"),
+        ("msr_paraphrase_test.txt", "test", 1725, None, 0, "paraphrase 1147, different 578"),
+    ],
+    "qqp": [("train_10k.csv", "train dev test", 10000, None, 0, "different 6000, paraphrase 4000")],
     "trec_questions": [
         (
             "TREC.train.all",
@@ -216,7 +240,7 @@ COUNTS = {
         ),
     ],
     "go_emotions": [
-        ("train.tsv", "train", 8000, None, 0, "neutral 2622, admiration 733, pride 22, grief 14"),
+        ("train.tsv", "train", 43410, None, 0, "neutral 14219, admiration 4130, grief 77"),
         ("dev.tsv", "dev", 5426, None, 0, "neutral 1766, admiration 488, pride 15, grief 13"),
         ("test.tsv", "test", 5427, None, 0, "neutral 1787, admiration 504, pride 16, grief 6"),
     ],
@@ -235,8 +259,43 @@ def labels_of(doc, task):
     return [label for token in doc for label in (token.tag_, token.pos_) if label]
 
 
+# Docs of the samples, and of the trains whose docs are kept or repeated; a label, and how many of
+# the docs have it.
+SAMPLES = {
+    "go_emotions": (8000, "pride", 22),
+    "msra_ner": (4000, "LOC", 1531),
+    "qqp_original": (6730, "paraphrase", 2490),
+    "qqp_more_positive": (8480, "paraphrase", 4240),
+    "qqp_more_negative": (11857, "paraphrase", 2490),
+    "qqp_less_negative": (4980, "paraphrase", 2490),
+    "qqp_more_of_both": (14070, "paraphrase", 7035),
+    "qqp_40": (4000, "paraphrase", 1600),
+    "qqp_20": (4000, "paraphrase", 800),
+    "qqp_10": (4000, "paraphrase", 400),
+    "qqp_05": (4000, "paraphrase", 200),
+    "qqp_02": (4000, "paraphrase", 80),
+    "qqp_01": (4000, "paraphrase", 40),
+    "sms_spam_40": (1280, "spam", 512),
+    "sms_spam_20": (1280, "spam", 256),
+    "sms_spam_10": (1280, "spam", 128),
+    "sms_spam_05": (1280, "spam", 64),
+    "sms_spam_02": (1280, "spam", 26),
+    "sms_spam_01": (1280, "spam", 13),
+    "fashion_brands_spans_40": (600, "FASHION_BRAND", 240),
+    "fashion_brands_spans_20": (600, "FASHION_BRAND", 120),
+    "fashion_brands_spans_10": (600, "FASHION_BRAND", 60),
+    "fashion_brands_spans_05": (600, "FASHION_BRAND", 30),
+    "fashion_brands_spans_02": (600, "FASHION_BRAND", 12),
+    "fashion_brands_spans_01": (600, "FASHION_BRAND", 6),
+}
+
+
 def test_every_data_set_is_counted():
-    assert set(COUNTS) == set(DATASETS)
+    sampled = {name for name, dataset in DATASETS.items() if dataset.samples}
+    assert set(SAMPLES) == sampled
+    licensed = {name for name, dataset in DATASETS.items() if not dataset.url}
+    variants = sampled - set(COUNTS)
+    assert set(COUNTS) == set(DATASETS) - licensed - variants
     for name, files in COUNTS.items():
         dataset = DATASETS[name]
         assert {file for file, *_ in files} == {dataset.asset(part).name for part in dataset.files}
@@ -247,13 +306,23 @@ def need(asset):
         pytest.skip(f"assets/{asset} is absent: spacy project assets --extra")
 
 
+def check_that_questions_are_on_one_side(splits):
+    counts = {split: len(docs) for split, docs in splits.items()}
+    assert counts == {"train": 7065, "dev": 1440, "test": 1495}
+    sides = {}
+    for split, docs in splits.items():
+        for doc in docs:
+            for question in doc.text.split("[SEP]"):
+                assert sides.setdefault(question.strip().casefold(), split) == split
+
+
 @pytest.mark.assets
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_of_the_real_files(name):
     dataset = DATASETS[name]
     for part in dataset.files:
         need(dataset.asset(part))
-    splits = read(name, ASSETS)
+    splits = read(name, ASSETS, full=True)
     for file, fed, n_docs, n_tokens, n_spans, labels in COUNTS[name]:
         docs = [doc for split in fed.split() for doc in splits[split]]
         assert len(docs) == n_docs, file
@@ -269,6 +338,15 @@ def test_counts_of_the_real_files(name):
     if dataset.task.startswith("textcat"):
         docs = [doc for docs in splits.values() for doc in docs]
         assert len({tuple(doc.cats) for doc in docs}) == 1
+    for variant, (n_docs, label, n_with_label) in SAMPLES.items():
+        row = DATASETS[variant]
+        if (row.files, row.reader) == (dataset.files, dataset.reader):
+            docs = row.samples["train"](splits["train"])
+            assert len(docs) == n_docs, variant
+            found = sum(label in labels_of(doc, dataset.task) for doc in docs)
+            assert found == n_with_label, variant
+    if name == "qqp":
+        check_that_questions_are_on_one_side(splits)
     if dataset.cuts:
         texts = {split: {doc.text for doc in splits[split]} for split in ("train", "dev")}
         assert not texts["train"] & texts["dev"]

@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import spacy
@@ -16,7 +17,8 @@ from spacy.training import Corpus
 import convert as convert_script
 from corpora import DATASETS, File, Source, convert, read
 from corpora.columns import read_entities
-from corpora.splits import Sample, Shares
+from corpora.pairs import read_pairs
+from corpora.splits import Imbalance, Sample, Shares
 
 NLP = spacy.blank("en")
 
@@ -105,6 +107,67 @@ def test_a_sample_does_not_depend_on_the_order_and_is_part_of_a_larger_one():
     assert Sample(60)(docs) == docs
 
 
+def test_documents_without_identifier_are_sampled_by_their_texts():
+    docs = [doc_of(f"tweet {i}") for i in range(20)]
+    expected = sorted(docs, key=lambda doc: sha256_of(doc.text))[:5]
+    assert Sample(5)(docs) == [doc for doc in docs if doc in expected]
+    # Of equal ones no more than wanted.
+    assert len(Sample(3)([doc_of("same") for _ in range(5)])) == 3
+
+
+def test_a_group_is_on_one_side():
+    docs = [doc_of(f"question {i}") for i in range(200)]
+    for i, doc in enumerate(docs):
+        doc.user_data["group"] = f"group {i % 50}"
+    sides = [Shares(50, 50)(doc) for doc in docs]
+    assert set(sides) == {"train", "dev"}
+    assert sides == sides[:50] * 4
+
+
+def labelled(n_positive, n_others):
+    docs = identified([f"id{i}" for i in range(n_positive + n_others)])
+    for i, doc in enumerate(docs):
+        doc.cats = {"yes": float(i < n_positive), "no": float(i >= n_positive)}
+    return docs
+
+
+def positives(docs):
+    return [doc for doc in docs if doc.cats["yes"]]
+
+
+def test_imbalance_keeps_a_share():
+    docs = labelled(40, 200)
+    kept = Imbalance.of_share("yes", 10, 150)(docs)
+    assert len(kept) == 150
+    assert len(positives(kept)) == 15
+    assert kept == [doc for doc in docs if doc in kept]
+    assert Imbalance.of_share("yes", 10, 150)(docs[::-1]) == kept[::-1]
+    fewer = Imbalance.of_share("yes", 2, 150)(docs)
+    assert len(fewer) == 150
+    assert set(positives(fewer)) < set(positives(kept))
+
+
+def test_imbalance_of_docs_with_spans():
+    docs = [doc_of(f"a brand {i}") for i in range(30)]
+    for i, doc in enumerate(docs):
+        doc.spans["sc"] = [doc[1:2]] if i < 10 else []
+    kept = Imbalance.of_share("sc", 20, 25)(docs)
+    assert [bool(doc.spans["sc"]) for doc in kept] == [True] * 5 + [False] * 20
+
+
+def test_imbalance_repeats_where_it_is_told_to():
+    docs = labelled(3, 4)
+    repeated = Imbalance("yes", 7, 4, repeat=True)(docs)
+    counts = Counter(docs.index(doc) for doc in positives(repeated))
+    assert sorted(counts.values()) == [2, 2, 3]
+    assert len(repeated) == 11
+    assert repeated[:7] == docs
+    with pytest.raises(ValueError, match="Imbalance: needs 7 positive documents, there are 3"):
+        Imbalance("yes", 7, 4)(docs)
+    with pytest.raises(ValueError, match="Imbalance: needs 1 other documents, there are 0"):
+        Imbalance("yes", 1, 1, repeat=True)(docs[:3])
+
+
 # The table and the conversion
 
 
@@ -167,13 +230,79 @@ def test_spacy_trains_on_the_tokens_of_the_file(toy, tmp_path):
     assert example.get_aligned_ner() == ["U-X", "O"]
 
 
-def test_a_sample_of_one_part(toy, monkeypatch):
+def test_a_sample_is_drawn_after_the_cut(toy, monkeypatch):
     everything = read("toy", toy)
-    dataset = replace(DATASETS["toy"], samples={"train": lambda docs: docs[:7]})
+    dataset = replace(DATASETS["toy"], samples={"train": Sample(7)})
     monkeypatch.setitem(DATASETS, "toy", dataset)
     splits = read("toy", toy)
-    assert len(splits["train"]) + len(splits["dev"]) == 7
-    assert len(splits["test"]) == len(everything["test"])
+    assert len(splits["train"]) == 7
+    for split in ("dev", "test"):
+        assert len(splits[split]) == len(everything[split])
+    assert len(read("toy", toy, full=True)["train"]) == len(everything["train"])
+    # An imbalance is what the data set is about.
+    dataset = replace(DATASETS["toy"], samples={"train": Imbalance("X", 0, 5)})
+    monkeypatch.setitem(DATASETS, "toy", dataset)
+    assert len(read("toy", toy, full=True)["train"]) == 5
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    """A data set of pairs whose dev set is listed."""
+    folder = tmp_path / "assets" / "pairs"
+    folder.mkdir(parents=True)
+    lines = "".join(f"{i}\tx{i}\tx{i}\ty{i}\n" for i in range(4))
+    (folder / "all.tsv").write_text("n\tid\tx\ty\n" + lines)
+    (folder / "ids").write_text("x1\nx3\n")
+    dataset = Source(
+        name="pairs",
+        title="Pairs",
+        lang="en",
+        task="textcat",
+        licence="none",
+        url="https://example.org/",
+        files={"train": File("all.tsv", "0"), "dev_ids": File("ids", "1", lists="dev")},
+        reader=partial(
+            read_pairs,
+            labels={str(i): str(i) for i in range(4)},
+            left="x",
+            right="y",
+            label="n",
+            identifiers=("id",),
+            separator="[SEP]",
+        ),
+    )
+    monkeypatch.setitem(DATASETS, "pairs", dataset)
+    return tmp_path / "assets"
+
+
+def test_a_file_lists_the_dev_set(pairs):
+    splits = read("pairs", pairs)
+    texts = {split: [doc.text for doc in docs] for split, docs in splits.items()}
+    assert texts == {
+        "train": ["x0 [SEP] y0 ", "x2 [SEP] y2 "],
+        "dev": ["x1 [SEP] y1 ", "x3 [SEP] y3 "],
+        "test": [],
+    }
+
+
+def test_the_separator_is_that_of_the_model(pairs, tmp_path):
+    (doc, _) = read("pairs", pairs, separator="<sep>")["train"]
+    assert words(doc) == ["x0", "<sep>", "y0"]
+    arguments = ["pairs", "--assets", str(pairs), "--output", str(tmp_path), "--separator", "<sep>"]
+    convert_script.main(arguments)
+    (example, _) = Corpus(tmp_path / "pairs" / "train.spacy")(spacy.blank("en"))
+    assert words(example.predicted) == ["x0", "<sep>", "y0"]
+
+
+def test_copies_and_archives_are_named(toy, monkeypatch):
+    (toy / "toy" / "own.tsv").unlink()
+    files = {"test": File("all.zip", "1", "own.tsv", member="test_bio")}
+    monkeypatch.setitem(DATASETS, "toy", replace(DATASETS["toy"], files=files))
+    with pytest.raises(ValueError, match=r"own\.tsv is missing: unpack test_bio from https://exam"):
+        read("toy", toy)
+    monkeypatch.setitem(DATASETS, "toy", replace(DATASETS["toy"], files=files, url=""))
+    with pytest.raises(ValueError, match=r"is missing: put your copy of Toy there \(none\)"):
+        read("toy", toy)
 
 
 def test_failing_reader_leaves_nothing(toy, tmp_path):
@@ -220,12 +349,14 @@ def test_rows_are_consistent(name):
     assert dataset.name == name
     assert dataset.task in {"ner", "spancat", "tagger", "textcat", "textcat_multilabel"}
     assert dataset.licence
-    assert set(dataset.cuts) | set(dataset.samples) <= set(dataset.files)
+    assert set(dataset.cuts) <= set(dataset.files)
+    assert set(dataset.samples) <= {"train", "dev", "test"}
     assets = [dataset.asset(part) for part in dataset.files]
     assert len(set(assets)) == len(assets)
-    assert dataset.url.startswith("https://")
-    assert dataset.url.endswith("/")
-    assert all(re.fullmatch("[0-9a-f]{32}", file.md5) for file in dataset.files.values())
+    if dataset.url:
+        assert dataset.url.startswith("https://")
+        assert dataset.url.endswith("/")
+        assert all(re.fullmatch("[0-9a-f]{32}", file.md5) for file in dataset.files.values())
 
 
 # The script

@@ -8,10 +8,11 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpora.categories import read_labelled, read_multilabel, read_pairs
-from corpora.columns import read_entities, read_tags
+from corpora.categories import read_labelled, read_multilabel
+from corpora.columns import read_conll2012, read_entities, read_tags
 from corpora.conllu import read_treebank
 from corpora.jsonl import read_layers, read_prodigy
+from corpora.pairs import read_pairs
 
 NLP = spacy.blank("en")
 
@@ -68,6 +69,66 @@ def test_entities_as_spans(put):
 def test_tokens_outside_entities_are_annotated_not_missing(put):
     (doc,) = read_entities(put("a\tO\nb\tO\n"), NLP)
     assert [token.ent_iob_ for token in doc] == ["O", "O"]
+
+
+CONLL_2003 = """-DOCSTART- -X- O O
+
+EU NNP I-NP I-ORG
+rejects VBZ I-VP O
+
+-DOCSTART- -X- -X- O
+
+New NNP B-NP B-LOC
+York NNP I-NP I-LOC
+"""
+
+
+def test_conll_2003(put):
+    first, second = read_entities(put(CONLL_2003), NLP, columns=4)
+    assert [(words(doc), bio(doc)) for doc in (first, second)] == [
+        (["EU", "rejects"], ["B-ORG", "O"]),
+        (["New", "York"], ["B-LOC", "I-LOC"]),
+    ]
+    with pytest.raises(ValueError, match="line 1: expected 4 columns, from token to tag, got 'a O"):
+        list(read_entities(put("a O\n"), NLP, columns=4))
+
+
+def conll_2012(*rows):
+    """Lines of CoNLL 2012 with these tokens and entities; a frame of verbs comes after them."""
+    lines = [
+        f"bc/x/00/x_0001   0   {i}   {word}   NN   (S*   -   -   -   Speaker   {entity}   (V*)   -"
+        for i, (word, entity) in enumerate(rows)
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def test_conll_2012(tmp_path):
+    begin, end = "#begin document (bc/x/00/x_0001); part 000\n", "#end document\n"
+    for name, rows in {
+        "b": [("Ms.", "*"), ("Ann", "(PERSON)"), ("left", "*")],
+        "a": [("The", "(ORG*"), ("Red", "*"), ("Cross", "*)"), ("in", "*"), ("Rome", "(GPE)")],
+    }.items():
+        (tmp_path / name).mkdir()
+        text = begin + conll_2012(*rows) + end
+        (tmp_path / name / "x_0001.v4_gold_conll").write_text(text, encoding="utf8")
+    docs = list(read_conll2012(tmp_path, NLP))
+    assert [bio(doc) for doc in docs] == [
+        ["B-ORG", "I-ORG", "I-ORG", "O", "B-GPE"],
+        ["O", "B-PERSON", "O"],
+    ]
+    assert words(docs[0]) == ["The", "Red", "Cross", "in", "Rome"]
+
+
+@pytest.mark.parametrize("entities", [["*)"], ["(A*", "(B)"], ["A"], ["(A"]])
+def test_malformed_conll_2012(put, tmp_path, entities):
+    put(conll_2012(*(("x", entity) for entity in entities)), "x_gold_conll")
+    with pytest.raises(ValueError, match=f"line {len(entities)}: expected a token in column 4"):
+        list(read_conll2012(tmp_path, NLP))
+
+
+def test_folder_without_conll_2012(tmp_path):
+    with pytest.raises(ValueError, match=r"there are no \*gold_conll files below it"):
+        list(read_conll2012(tmp_path, NLP))
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n \n\t\n"])
@@ -421,6 +482,31 @@ def test_pairs_are_joined(put):
     assert first.text == '12" tv ||| tv, 12"'
     assert words(second) == ["a", "|||", "b"]
     assert (first.cats, second.cats) == ({"no": 0.0, "yes": 1.0}, {"no": 1.0, "yes": 0.0})
+
+
+def test_a_separator_that_the_tokenizer_cuts_is_one_word(put):
+    path = put("same\tx\ty\n1\tIt's  red.\tIs it red?\n")
+    (doc,) = read_pairs(path, NLP, **PAIRS, separator="[SEP]")
+    assert words(doc) == ["It", "'s", "red", ".", "[SEP]", "Is", "it", "red", "?"]
+    assert doc.has_unknown_spaces
+    assert doc.cats == {"no": 0.0, "yes": 1.0}
+
+
+def test_pairs_in_quotes_with_identifiers(put):
+    path = put('same,id,x,y\r\n1,7,"a, ""b""\nc",d\r\n0,8,e,f\r\n')
+    first, second = read_pairs(path, NLP, **PAIRS, quoted=True, identifiers=("id", "same"))
+    assert first.text == 'a, "b"\nc ||| d'
+    assert [doc.user_data["id"] for doc in (first, second)] == ["7\t1", "8\t0"]
+    with pytest.raises(ValueError, match="line 4: expected 3 columns"):
+        list(read_pairs(put('same,x,y\n1,"a\nb",c\n1,d\n'), NLP, **PAIRS, quoted=True))
+
+
+def test_pairs_that_share_a_text_are_a_group(put):
+    rows = [("a", "b"), ("c", "d"), ("e", "f"), ("D ", "g"), ("b", "h"), ("h", "c")]
+    lines = "".join(f"1\t{left}\t{right}\n" for left, right in rows)
+    docs = read_pairs(put("same\tx\ty\n" + lines), NLP, **PAIRS)
+    groups = [doc.user_data["group"] for doc in docs]
+    assert groups == ["a", "a", "e", "a", "a", "a"]
 
 
 @pytest.mark.parametrize(
