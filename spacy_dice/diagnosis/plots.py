@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .. import _plotting
-from .._plotting import BASELINE, COLOURS
+from .._plotting import COLOURS, GREY
 from .diagnosis import Finding
 from .distribution import FEW, TOO_FEW
 from .text import headline, percent
@@ -56,7 +56,7 @@ def _bars(ax: Axes, finding: Finding, examples: dict[str, int]) -> None:
         outside = found.counts[found.background]
         names.insert(0, found.background)
         values.insert(0, outside)
-        colours.insert(0, BASELINE)
+        colours.insert(0, GREY)
         texts.insert(0, f"{outside:,} {found.decision}  ({percent(outside / found.decisions)})")
     positions = range(len(values))
     largest = max(values, default=1)

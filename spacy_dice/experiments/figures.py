@@ -5,12 +5,13 @@ Each comes as SVG and PNG.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from .. import _plotting
 from .._plotting import Look
@@ -24,7 +25,7 @@ from .wording import name_of_score
 
 # Inches.
 WIDTH = 5.2
-# Of marks, in points: a mean or median, and a seed.
+# Of marks, in points, of a disc: a mean or median, and a seed.
 LARGE, SMALL = 7, 3.5
 # Types are gathered in so many groups of like frequency at most.
 GROUPS = 8
@@ -66,7 +67,7 @@ def draw_all(results: Results, folder: Path) -> dict[str, list[Figure]]:
 def looks_of(results: Results) -> dict[str, Look]:
     """How each row is drawn, the same in all figures."""
     rows = [row for table in results.tables.values() for row in table.rows]
-    return _plotting.looks(rows, results.baseline)
+    return _plotting.looks(rows)
 
 
 def _drawn(table: Table, kind: Kind, looks: Looks) -> MatplotlibFigure:
@@ -89,16 +90,16 @@ def draw_scores(ax: Axes, table: Table, looks: Looks) -> None:
         values = 100 * numpy.asarray(list(table.rows[row].scores(key).values()))
         if not len(values):
             continue
-        found, (colour, marker) = estimate(values.tolist()), looks[row]
-        ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.35, markersize=SMALL)
+        found, look = estimate(values.tolist()), looks[row]
+        _mark(ax, values, [y] * len(values), look, seeds=True)
         if found.interval:
-            ax.plot(found.interval, [y, y], color=colour, linewidth=2)
-        ax.plot(found.mean, y, marker, color=colour, markersize=LARGE)
+            ax.plot(found.interval, [y, y], color=look.colour, linewidth=2)
+        _mark(ax, found.mean, y, look)
         ax.annotate(
             f"{found.mean:.1f}", (found.mean, y), (0, 7), textcoords="offset points", ha="center"
         )
         if row == table.baseline:
-            ax.axvline(found.mean, color=colour, linewidth=1, linestyle=":")
+            ax.axvline(found.mean, color=look.colour, linewidth=1, linestyle=":")
     _name_rows(ax, rows)
     ax.set_xlabel(f"{name_of_score(key)}, {table.part}, % (95 % interval over seeds)")
 
@@ -127,10 +128,9 @@ def draw_precision_recall(ax: Axes, table: Table, looks: Looks) -> None:
     low, high = numpy.maximum(low - margin, 0), numpy.minimum(high + margin, 101)
     _lines_of_equal_f(ax, low, high)
     for row, seeds_of_row in points.items():
-        colour, marker = looks[row]
-        mean = seeds_of_row.mean(axis=0)
-        ax.plot(*seeds_of_row.T[::-1], marker, color=colour, alpha=0.35, markersize=SMALL)
-        ax.plot(*mean[::-1], marker, color=colour, markersize=LARGE, label=row)
+        precision, recall = seeds_of_row.T
+        _mark(ax, recall, precision, looks[row], seeds=True)
+        _mark(ax, recall.mean(), precision.mean(), looks[row], label=row)
     ax.set_xlim(low[1], high[1])
     ax.set_ylim(low[0], high[0])
     ax.set_xlabel(f"{'macro ' * macro}recall, %")
@@ -160,14 +160,14 @@ def _lines_of_equal_f(ax: Axes, low: Floats, high: Floats) -> None:
 def draw_curves(ax: Axes, table: Table, looks: Looks) -> None:
     """The best dev score so far: the mean over seeds, and from the lowest to the highest."""
     for row in _trained(table):
-        (steps, scores), (colour, marker) = band(table.rows[row]), looks[row]
-        scores = 100 * scores
+        (steps, scores), look = band(table.rows[row]), looks[row]
+        scores, colour = 100 * scores, look.colour
         ax.plot(
             steps,
             scores.mean(axis=0),
-            marker=marker,
+            marker=look.marker,
             markevery=[-1],
-            markersize=LARGE,
+            markersize=look.size(LARGE),
             color=colour,
             label=row,
         )
@@ -186,22 +186,23 @@ def draw_speed(ax: Axes, table: Table, looks: Looks) -> None:
     steps = {row: [a.steps for a in arrivals(table, row).values()] for row in rows}
     longest = max(float(c.steps[-1]) for row in rows for c in _curves(table, row))
     for y, row in enumerate(rows):
-        colour, marker = looks[row]
+        look = looks[row]
         there = [step for step in steps[row] if numpy.isfinite(step)]
         never = len(steps[row]) - len(there)
-        ax.plot(there, [y] * len(there), marker, color=colour, alpha=0.35, markersize=SMALL)
+        _mark(ax, there, [y] * len(there), look, seeds=True)
         if never:
-            ax.plot(1.06 * longest, y, ">", color=colour, markersize=LARGE, clip_on=False)
+            arrow = look._replace(marker=">")
+            _mark(ax, 1.06 * longest, y, arrow, clip_on=False)
             text = f"{never} of {len(steps[row])} never"
             place = (1.06 * longest, y)
             ax.annotate(text, place, (0, -13), textcoords="offset points", ha="right", fontsize=8)
         middle = float(numpy.median(steps[row])) if steps[row] else float("inf")
         if numpy.isfinite(middle):
-            ax.plot(middle, y, marker, color=colour, markersize=LARGE)
+            _mark(ax, middle, y, look)
             place = (middle, y)
             ax.annotate(f"{middle:,.0f}", place, (0, 7), textcoords="offset points", ha="center")
             if row == table.baseline:
-                ax.axvline(middle, color=colour, linewidth=1, linestyle=":")
+                ax.axvline(middle, color=look.colour, linewidth=1, linestyle=":")
     _name_rows(ax, rows)
     ax.set_xlim(-0.02 * longest, 1.08 * longest)
     ax.set_xlabel(f"step at the final dev score of {table.baseline}")
@@ -214,6 +215,14 @@ def _trained(table: Table) -> list[str]:
 
 def _curves(table: Table, row: str) -> list[Curve]:
     return list(curves_of(table.rows[row]).values())
+
+
+def _mark(
+    ax: Axes, x: ArrayLike, y: ArrayLike, look: Look, *, seeds: bool = False, **more: Any
+) -> None:
+    """Draw marks: means or medians, or seeds, which are small and pale."""
+    size, alpha = (SMALL, 0.35) if seeds else (LARGE, 1.0)
+    ax.plot(x, y, look.marker, color=look.colour, alpha=alpha, markersize=look.size(size), **more)
 
 
 def _name_rows(ax: Axes, rows: Sequence[str]) -> None:
@@ -232,13 +241,13 @@ def draw_frequency(ax: Axes, table: Table, looks: Looks) -> None:
         if not seeds:
             continue
         values = [[micro_f(counts[group]) for group in columns] for counts in seeds]
-        colour, marker = looks[row]
+        look = looks[row]
         ax.plot(
             range(len(groups)),
             100 * numpy.mean(values, axis=0),
-            marker=marker,
-            markersize=LARGE,
-            color=colour,
+            marker=look.marker,
+            markersize=look.size(LARGE),
+            color=look.colour,
             label=row,
             linewidth=1,
         )

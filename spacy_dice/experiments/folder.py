@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from typing_extensions import NotRequired
+
 from .._files import clear_unfinished, write_json
 from .._locks import locked
 from .._types import JSON
@@ -25,9 +27,13 @@ Scores = dict[str, float | dict[str, dict[str, float]]]
 
 
 class Index(TypedDict):
-    """What the folder belongs to: the names of the matrix, its data sets and its losses."""
+    """What the folder belongs to: the names of the matrix, its data sets and its losses.
+
+    title: what the report is headed, if it is not the name.
+    """
 
     name: str
+    title: NotRequired[str]
     baseline: str
     datasets: list[str]
     losses: list[str]
@@ -135,6 +141,8 @@ def open_folder(output: Path, matrix: Matrix) -> None:
         "datasets": list(dict.fromkeys([*matrix.datasets, *datasets])),
         "losses": list(dict.fromkeys([*matrix.rows, *losses])),
     }
+    if matrix.title:
+        content["title"] = matrix.title
     if content != old:
         write_json(index, content)
 
@@ -148,6 +156,8 @@ def read_index(path: Path) -> Index:
     _check(
         path, index, {"name": str, "baseline": str, "datasets": list, "losses": list}, _REMOVE_INDEX
     )
+    if "title" in index:
+        _check(path, index, {"title": str}, _REMOVE_INDEX)
     for key in ("datasets", "losses"):
         if not all(isinstance(name, str) for name in index[key]):
             refuse(str(path), f"{key} must be names, got {index[key]!r}; {_REMOVE_INDEX}")

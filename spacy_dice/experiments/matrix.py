@@ -1,5 +1,6 @@
 """A matrix of experiments: data sets x losses x seeds, declared in one YAML file.
 
+    title: Which loss for tweets?
     baseline: CE
     seeds: [0, 1, 2]
     steps: 600
@@ -26,12 +27,13 @@ the checkpoint with the best dev score is evaluated. As in `spacy train`, steps 
 of equally good scores: a score that is 0 for `patience` steps from the start ends the training.
 
 Paths are relative to the folder that the command runs in, as in spaCy's own configs. The file is
-checked as a whole before anything is trained.
+checked as a whole before anything is trained. `title` heads the report; without it, that is `name`,
+and without that the name of the file.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NoReturn, TypeGuard
 
@@ -100,13 +102,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """All of a matrix; see the head of this module."""
+    """All of a matrix; see the head of this module.
+
+    title: what the report is headed; without any, the name.
+    """
 
     name: str
     baseline: str
     seeds: tuple[int, ...]
     datasets: Mapping[str, Dataset]
     rows: Mapping[str, Row]
+    title: str = ""
 
     def rows_of(self, dataset: str) -> list[Row]:
         """The rows that a data set takes part in."""
@@ -129,9 +135,8 @@ class Matrix:
         for seed in seeds:
             if seed not in self.seeds:
                 refuse(owner, f"has no seed {seed}, its seeds are {listed(self.seeds)}")
-        return Matrix(
-            name=self.name,
-            baseline=self.baseline,
+        return replace(
+            self,
             seeds=tuple(seeds) or self.seeds,
             datasets={n: d for n, d in self.datasets.items() if not datasets or n in datasets},
             rows={n: row for n, row in self.rows.items() if not losses or n in losses},
@@ -158,7 +163,7 @@ def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:
 
     name: used if the file has none; owner: what error messages begin with.
     """
-    known = ("name", "baseline", "seeds", *LENGTH, "datasets", "losses")
+    known = ("name", "title", "baseline", "seeds", *LENGTH, "datasets", "losses")
     content = _mapping(owner, content, known, required=("seeds", "datasets", "losses"))
     seeds = _seeds(owner, content["seeds"])
     rows = {
@@ -182,7 +187,14 @@ def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:
     matrix_name = str(content.get("name", name))
     if not NAME.fullmatch(matrix_name):
         refuse(owner, f"name: {_NAME_RULE}, got {matrix_name!r}")
-    return Matrix(name=matrix_name, baseline=baseline, seeds=seeds, datasets=datasets, rows=rows)
+    return Matrix(
+        name=matrix_name,
+        title=_text(owner, content, "title"),
+        baseline=baseline,
+        seeds=seeds,
+        datasets=datasets,
+        rows=rows,
+    )
 
 
 def _dataset(

@@ -8,14 +8,9 @@ from markupsafe import Markup
 
 from .results import Results
 from .sections import Section
+from .tables import CAUTION
 
-TEMPLATE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ results.name }}</title>
-<style>
+STYLE = """
 :root { color-scheme: light dark; --line: #e2e2e2; --soft: #5a5a5a; --text: #222;
   --page: #fff; --hover: #f6f6f6; --bad: #b00020; }
 @media (prefers-color-scheme: dark) { :root { --line: #3a3a3a; --soft: #b4b4b4; --text: #eee;
@@ -24,32 +19,81 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var
   margin: 0 auto; max-width: 78rem; padding: 1.5rem clamp(.8rem, 3vw, 2rem) 4rem;
   overflow-wrap: anywhere; }
 a { color: inherit; }
-h1 { margin: 0 0 .5rem; } h3 { margin: 1.5rem 0 .5rem; }
+:focus-visible { outline: 2px solid #0072b2; outline-offset: 2px; }
+h1 { margin: 0 0 .5rem; line-height: 1.2; } h3 { margin: 1.5rem 0 .5rem; }
 h2, summary { margin: 2rem 0 .5rem; border-bottom: 2px solid; font-size: 1.4rem; font-weight: 700; }
 summary { cursor: pointer; } summary h2 { all: unset; }
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums;
+  font-size: .9rem; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-th { vertical-align: bottom; white-space: normal; overflow-wrap: normal;
-  border-bottom-color: var(--text); }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
-  background: var(--page); }
+  white-space: nowrap; font-weight: inherit; }
+thead th { vertical-align: bottom; white-space: normal; overflow-wrap: normal; font-weight: 700;
+  border-bottom-color: var(--text); min-width: 4.5rem; }
+th:first-child { text-align: left; position: sticky; left: 0; background: var(--page);
+  min-width: 6rem; max-width: 45vw; }
+tbody th { white-space: normal; overflow-wrap: break-word; }
+th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid #0072b2; }
+th button::after { content: "\\00a0↕"; color: var(--soft); font-weight: 400; }
+th[aria-sort=ascending] button::after { content: "\\00a0↑"; }
+th[aria-sort=descending] button::after { content: "\\00a0↓"; }
 tbody tr:hover > * { background: var(--hover); }
 td.star { font-weight: 600; }
 p.note, figcaption { color: var(--soft); font-size: .85rem; max-width: 60rem; margin: .4rem 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr));
-  gap: 1rem; }
-figure { margin: 0; } figure svg { max-width: 100%; height: auto; background: #fff; }
-.failed { color: var(--bad); }
-</style>
+  gap: 1rem; margin: 1rem 0; }
+figure { margin: 0; }
+figure svg { width: 100%; height: auto; box-sizing: border-box; padding: .3rem;
+  background: #fff; border-radius: .3rem; }
+.failed, .caution { color: var(--bad); }
+"""
+
+# Without it everything is there, but in one order, and a link does not unfold what it leads to.
+SCRIPT = """
+const number = text => {
+  const found = text.replace(/[,*]/g, "").replace("−", "-").match(/-?[0-9]*[.]?[0-9]+/);
+  return text.startsWith("never") ? Infinity : found ? Number(found[0]) : NaN;
+};
+for (const table of document.querySelectorAll("table"))
+  table.querySelectorAll("thead th").forEach((th, column) => {
+    const button = document.createElement("button");
+    button.append(...th.childNodes);
+    th.append(button);
+    button.onclick = () => {
+      const rows = [...table.tBodies[0].rows], text = row => row.cells[column].textContent;
+      const down = th.ariaSort ? th.ariaSort == "ascending" : column > 0;
+      const order = column ? (a, b) => number(text(a)) - number(text(b))
+        : (a, b) => text(a).localeCompare(text(b));
+      const last = row => column && isNaN(number(text(row)));
+      rows.sort((a, b) => last(a) - last(b) || (down ? order(b, a) : order(a, b)) || 0);
+      for (const other of table.querySelectorAll("thead th")) other.ariaSort = null;
+      th.ariaSort = down ? "descending" : "ascending";
+      table.tBodies[0].append(...rows);
+    };
+  });
+const unfold = () => {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (target) target.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
+"""
+
+TEMPLATE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ results.title }}</title>
+<style>{{ style }}</style>
 </head>
 <body>
 <main>
-<h1>{{ results.name }}</h1>
+<h1>{{ results.title }}</h1>
 <p class="note">{{ plural(runs, "run") }}, {{ plural(results.tables | length, "data set") }};
 baseline {{ results.baseline }}; {{ versions }}</p>
+{% if results.few_seeds %}<p class="caution">{{ caution }}</p>{% endif %}
 <nav aria-label="Sections">
 {% for section in sections %}<a href="#s{{ loop.index }}">{{ section.title }}</a>{% endfor %}
 </nav>
@@ -66,20 +110,23 @@ baseline {{ results.baseline }}; {{ versions }}</p>
 <table>
 <thead><tr>{% for cell in sheet.header %}<th scope="col">{{ cell }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in sheet.rows %}
-<tr>{% for cell in row %}<td{% if "*" in cell %} class="star"{% endif %}>{{ cell }}</td>
+<tr>{% for cell in row %}
+{%- if loop.first %}<th scope="row">{{ cell }}</th>
+{%- else %}<td{% if "*" in cell %} class="star"{% endif %}>{{ cell }}</td>{% endif %}
 {%- endfor %}</tr>{% endfor %}
 </tbody></table></div>
 {% if sheet.note %}<p class="note">{{ sheet.note }}</p>{% endif %}
-{% endfor %}
-{% if section.figures %}<div class="figures">{% for figure in section.figures %}
+{% if loop.first and section.figures %}<div class="figures">{% for figure in section.figures %}
 <figure>{{ svgs[figure.stem] }}<figcaption>{{ figure.caption }}</figcaption></figure>
 {% endfor %}</div>{% endif %}
+{% endfor %}
 </details>
 {% endfor %}
 {% if results.failed %}<h2>Failed runs</h2>
 <ul>{% for run, error in results.failed.items() %}<li>{{ run }}: {{ error }}</li>{% endfor %}</ul>
 {% endif %}
 </main>
+<script>{{ script }}</script>
 </body>
 </html>
 """
@@ -100,10 +147,13 @@ def to_html(results: Results, sections: Sequence[Section], svgs: Mapping[str, st
         sections=sections,
         runs=len(every),
         plural=plural,
+        caution=CAUTION,
+        style=Markup(STYLE),
+        script=Markup(SCRIPT),
         versions=", ".join(sorted(versions)),
         svgs={
-            stem: Markup(_inline(svg, f"f{number}"))
-            for number, (stem, svg) in enumerate(svgs.items())
+            figure.stem: _inline(svgs[figure.stem], f"f{number}", figure.caption)
+            for number, figure in enumerate(f for section in sections for f in section.figures)
         },
     )
 
@@ -117,9 +167,10 @@ def plural(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
-def _inline(svg: str, name: str) -> str:
+def _inline(svg: str, name: str, caption: str) -> Markup:
     """An SVG file as an element: without its prologue, with ids that no other figure has."""
     svg = svg[svg.index("<svg") :]
     for pattern in (r'id="', r'href="#', r"url\(#"):
         svg = re.sub(pattern, lambda match: match[0] + name + "-", svg)
-    return svg
+    label = Markup('<svg role="img" aria-label="{}"').format(caption)
+    return label + Markup(svg.removeprefix("<svg"))

@@ -58,7 +58,7 @@ def write_report(
 
 def to_markdown(results: Results, sections: Sequence[Section]) -> str:
     """The report as Markdown; figures are files beside it."""
-    parts = [f"# {escape(results.name)}\n"]
+    parts = [f"# {escape(results.title)}\n"]
     for section in sections:
         parts.append(f"## {escape(section.title)}\n")
         parts += [f"### {escape(sheet.title)}\n\n{sheet.to_markdown()}" for sheet in section.sheets]

@@ -14,6 +14,8 @@ from .folder import INDEX, Record, read_index, read_records
 from .packing import Packed, unpack
 
 Part = Literal["dev", "test"]
+# With fewer seeds there is a caution.
+ENOUGH_SEEDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,11 @@ class Table:
         """Whether there are runs of the baseline."""
         return self.baseline in self.rows
 
+    @property
+    def few_seeds(self) -> bool:
+        """Whether a row has so few seeds that a difference may well be chance."""
+        return any(len(runs.by_seed) < ENOUGH_SEEDS for runs in self.rows.values())
+
     def rare_types(self) -> list[str]:
         """The half of the types with fewer training examples."""
         known = [label for label in self.types if self.train_counts.get(label)]
@@ -75,9 +82,13 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that a folder of results holds, in the order of the matrix."""
+    """All that a folder of results holds, in the order of the matrix.
+
+    title: what a report of it is headed.
+    """
 
     name: str
+    title: str = ""
     baseline: str
     tables: Mapping[str, Table]
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +102,11 @@ class Results:
             for runs in table.rows.values()
             for run in runs.by_seed.values()
         )
+
+    @property
+    def few_seeds(self) -> bool:
+        """Whether that is so of a data set."""
+        return any(table.few_seeds for table in self.tables.values())
 
     @property
     def part(self) -> str:
@@ -156,7 +172,13 @@ def read_folder(folder: Path, baseline: str | None = None) -> Results:
     }
     if not tables and not failed:
         refuse(str(folder), "holds no runs yet")
-    return Results(name=matrix["name"], baseline=baseline, tables=tables, failed=failed)
+    return Results(
+        name=matrix["name"],
+        title=matrix.get("title", matrix["name"]),
+        baseline=baseline,
+        tables=tables,
+        failed=failed,
+    )
 
 
 def _table(

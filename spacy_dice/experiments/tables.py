@@ -6,13 +6,11 @@ import numpy
 
 from ..counts import macro_f, micro_f, precision_recall_f
 from . import wording
-from .results import Part, Results, Runs, Table
+from .results import ENOUGH_SEEDS, Part, Results, Runs, Table
 from .sheet import Sheet, titled, titled_by_data_set
 from .statistics import Difference, differences, estimate, overall
 from .wording import NONE, name_of_score, percent
 
-# With fewer seeds there is a caution.
-ENOUGH_SEEDS = 5
 CAUTION = (
     f"Caution: with fewer than {ENOUGH_SEEDS} seeds differences of several points are often chance."
 )
@@ -58,17 +56,14 @@ class Analysis:
         seeds = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         scores = titled_by_data_set(f"{part.capitalize()} scores in %", self.results)
         if counts == {1}:
-            return (
-                f"{scores}, one seed; in brackets the difference from {baseline}. One seed says "
-                "little about a difference."
-            )
+            return f"{scores}, one seed; in brackets the difference from {baseline}. {CAUTION}"
         note = (
             f"{scores}, mean of {seeds} seeds ± half of the 95 % interval "
             f"over seeds; in brackets the difference from {baseline}. *: significant "
             "(paired t-test over seeds, Holm-corrected for the number of losses, p < .05; and zero "
             f"is outside the 95 % bootstrap interval over {part} documents and seeds)."
         )
-        return f"{note} {CAUTION}" if min(counts) < ENOUGH_SEEDS else note
+        return f"{note} {CAUTION}" if self.results.few_seeds else note
 
     def across(self) -> Sheet | None:
         """Each loss in the mean over all data sets; None for a single data set."""
@@ -139,7 +134,7 @@ class Analysis:
             note=f"{titled('In %', table.trained)}. The difference is from {table.baseline} on the "
             f"{table.part} set, paired by seed; its interval is over {table.part} documents and "
             "seeds (bootstrap), and over seeds alone where a score has no counts. The dev score of "
-            "a calibrated row is cross-fitted.",
+            "a calibrated row is cross-fitted." + f" {CAUTION}" * table.few_seeds,
         )
 
     def rare(self, table: Table) -> Sheet | None:

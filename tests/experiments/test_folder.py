@@ -6,10 +6,12 @@ import sys
 import tempfile
 
 import pytest
+from small_matrix import matrix_content
 
 from spacy_dice._files import write_json
 from spacy_dice._locks import locked
-from spacy_dice.experiments.folder import LOCK, own_folder, read_index, read_record
+from spacy_dice.experiments.folder import LOCK, open_folder, own_folder, read_index, read_record
+from spacy_dice.experiments.matrix import parse_matrix
 from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.scratch import scratch_folder
 
@@ -32,7 +34,20 @@ def test_record_of_the_wrong_shape(tmp_path, content):
             read()
 
 
-@pytest.mark.parametrize("content", [*WRONG, {**INDEX, "datasets": [3]}])
+def test_title_of_the_matrix_as_it_is_now(tmp_path):
+    output, untitled = tmp_path / "out", matrix_content(tmp_path)
+    output.mkdir()
+
+    def index(**title):
+        open_folder(output, parse_matrix({**untitled, **title}, name="m", owner="m.yml"))
+        return read_index(output / "matrix.json")
+
+    assert "title" not in index()
+    assert index(title="Old") == {**index(), "title": "Old"}
+    assert index(title="New")["title"] == "New"
+
+
+@pytest.mark.parametrize("content", [*WRONG, {**INDEX, "datasets": [3]}, {**INDEX, "title": 3}])
 def test_index_of_the_wrong_shape(tmp_path, content):
     path = tmp_path / "matrix.json"
     write_json(path, INDEX)

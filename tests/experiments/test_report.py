@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy
 import pytest
+from small_results import write_results, write_run
 
 from spacy_dice._files import write_json
-from spacy_dice.counts import micro_f
 from spacy_dice.experiments.marked import marked_tables, names_in, replace_tables
 from spacy_dice.experiments.packing import pack
 from spacy_dice.experiments.report import write_report
@@ -18,49 +18,11 @@ from spacy_dice.experiments.tables import Analysis
 from spacy_dice.items import DocumentCounts
 
 ROOT = Path(__file__).parents[2]
-TYPES = ["CITY", "FRUIT", "*|*"]
-
-
-def write_run(folder, dataset, loss, seed, missed, **changes):
-    """A run whose 30 documents have an entity of each type, of which some are missed."""
-    array = numpy.zeros((30, 3, 3), dtype="int64")
-    array[:, :, 0] = 1
-    array[:missed, 0] = [0, 0, 1]
-    f = float(micro_f(array.sum(axis=0)))
-    record = {
-        "dataset": dataset,
-        "loss": loss,
-        "seed": seed,
-        "hash": "",
-        "definition": {},
-        "versions": {"spacy": "3.8"},
-        "scores": ["ents_f"],
-        "dev": {"ents_f": f},
-        "test": {"ents_f": f},
-        "test_counts": pack(DocumentCounts(TYPES, array)),
-        "train_counts": {"CITY": 5, "FRUIT": 50, "*|*": 10},
-        "curve": [[0, 0.0], [5, f]],
-        **changes,
-    }
-    write_json(folder / dataset / loss / f"{seed}.json", record)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two data sets; B is clearly better than A, C just the same."""
-    write_json(
-        tmp_path / "matrix.json",
-        {"name": "m", "baseline": "A", "datasets": ["d", "e"], "losses": ["A", "B", "C"]},
-    )
-    for dataset in ("d", "e"):
-        for seed in range(4):
-            write_run(tmp_path, dataset, "A", seed, missed=20 + seed)
-            write_run(tmp_path, dataset, "B", seed, missed=5 + seed % 2)
-            write_run(tmp_path, dataset, "C", seed, missed=20 + seed)
-    write_json(
-        tmp_path / "e" / "B" / "9.json",
-        {"dataset": "e", "loss": "B", "seed": 9, "error": "ValueError: <no>"},
-    )
+    write_results(tmp_path)
     return tmp_path
 
 
@@ -110,12 +72,21 @@ def test_tables_say_how_long_is_trained(folder):
 
 
 def test_caution_below_five_seeds(folder):
-    caution = "Caution: with fewer than 5 seeds"
-    assert caution in Analysis(read_folder(folder)).overview().note
-    for dataset in "de":
-        for loss in "ABC":
-            write_run(folder, dataset, loss, 4, missed=5)
-    assert caution not in Analysis(read_folder(folder)).overview().note
+    def cautious():
+        analysis = Analysis(read_folder(folder))
+        notes = analysis.overview().note, *map(note_of, analysis.results.tables.values())
+        return ["Caution: with fewer than 5 seeds" in note for note in notes]
+
+    def note_of(table):
+        return Analysis(read_folder(folder)).scores(table).note
+
+    assert cautious() == [True, True, True]
+    for loss in "ABC":
+        write_run(folder, "d", loss, 4, missed=5)
+    assert cautious() == [True, False, True]
+    for loss in "ABC":
+        write_run(folder, "e", loss, 4, missed=5)
+    assert cautious() == [False, False, False]
 
 
 def test_times_where_they_are_recorded(folder):
@@ -170,18 +141,6 @@ def test_files(folder):
     for name in [f"{dataset}-{kind}" for dataset in "de" for kind in KINDS]:
         assert f"]({name}.svg)" in text
         assert (output / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-    page = (output / "index.html").read_text(encoding="utf8")
-    assert page.count("<svg") == 10
-    assert "&lt;no&gt;" in page
-    assert page.count("<main>") == 1
-    assert "24 runs, 2 data sets;\nbaseline A" in page
-    # What scrolls can be reached with the keyboard, and has a name.
-    assert page.count('class="wide"') == page.count('class="wide" tabindex="0" role="region" aria-')
-    # Self-contained: nothing is loaded, and ids are unique.
-    assert not re.search(r'(src|href)="(?!#)(?!http://www\.w3\.org)', page)
-    ids = re.findall(r' id="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
 
 
 def test_names_and_errors_are_no_markup(folder):
@@ -203,7 +162,7 @@ def test_names_and_errors_are_no_markup(folder):
     assert "<script" not in text
     assert not re.search(r"^(# heading|!\[x\])", text, re.MULTILINE)
     page = (folder / "report" / "index.html").read_text(encoding="utf8")
-    assert "<script" not in page
+    assert page.count("<script") == 1
 
 
 def test_only_figures_that_say_something(folder):
@@ -250,7 +209,8 @@ def test_one_seed(tmp_path):
     write_run(tmp_path, "d", "B", 0, missed=5)
     overview = write_report(tmp_path, plots=False)
     assert overview.rows == [["A", "87.5"], ["B", "97.1 (+9.6)"]]
-    assert "one seed" in overview.note
+    assert "one seed; " in overview.note
+    assert "Caution: with fewer than 5 seeds" in overview.note
 
 
 def test_only_failures(tmp_path):
