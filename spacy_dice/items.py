@@ -21,6 +21,9 @@ Items = Callable[[Example], tuple[set[Item], set[Item]]]
 
 # The label of spans where only their place counts.
 SPAN = "span"
+# The label of a document without an answer, and the key of the answers of other annotators.
+NO_ANSWER = "no answer"
+ALTERNATIVES = "{key}_alternatives"
 
 
 class DocumentCounts(NamedTuple):
@@ -121,6 +124,26 @@ def span_items(key: str, *, labeled: bool = True) -> Items:
         if key not in example.reference.spans:
             return set(), set()
         return spans(example.reference), spans(example.predicted)
+
+    return items
+
+
+def answer_items(key: str) -> Items:
+    """Gold and predicted answers in the span group `key`, by place; none without a gold group.
+
+    That there is no answer is an item of its own. Where a predicted answer is one of the others
+    that annotators gave, in the group `ALTERNATIVES`, these are gold in place of the first one.
+    """
+    places = span_items(key, labeled=False)
+
+    def items(example: Example) -> tuple[set[Item], set[Item]]:
+        if key not in example.reference.spans:
+            return set(), set()
+        gold, found = places(example)
+        others = example.reference.spans.get(ALTERNATIVES.format(key=key), ())
+        right = found & {(SPAN, (span.start_char, span.end_char)) for span in others}
+        nothing: set[Item] = {(NO_ANSWER, None)}
+        return right or gold or nothing, found or nothing
 
     return items
 

@@ -21,17 +21,25 @@ scikit-learn's `precision_recall_fscore_support` on the same labels.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any, TypedDict
 
 from spacy.scorer import PRFScore
+from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 from typing_extensions import Unpack
 
+from ._validation import check_choice
+from .counts import f_score
 from .items import (
+    ALTERNATIVES,
     Items,
+    answer_items,
+    count_documents,
     count_labels,
     entity_items,
     features,
@@ -41,8 +49,10 @@ from .items import (
     tag,
     token_items,
 )
+from .queries.scores import all_scores, any_scores
 
 Scores = dict[str, Any]
+Place = tuple[int, int]
 
 
 class ScorerSettings(TypedDict, total=False):
@@ -51,6 +61,8 @@ class ScorerSettings(TypedDict, total=False):
     attr: str
     spans_key: str
     labels: Sequence[str]
+    query_key: str | None
+    decode: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,26 @@ def make_textcat_scorer() -> LabelScorer:
 def make_textcat_multilabel_scorer() -> LabelScorer:
     """`dice.textcat_multilabel_scorer.v1`: the same for categories that do not exclude others."""
     return LabelScorer("spacy.textcat_multilabel_scorer.v2", _more_of_textcat_multilabel)
+
+
+def make_query_spans_scorer(gold: str = "any") -> LabelScorer:
+    """`dice.query_spans_scorer.v1`: adds the scores of answers, each in [0, 1].
+
+    `answer_em` and `answer_f` are means over questions of exact match and of the F1 of words,
+    `has_answer_em` and `has_answer_f` over those with a gold answer; `no_answer_acc` is the share
+    of the others that get no answer. They are None where there is no such question.
+    `answer_span_f` is the F1 of answers by place, where no answer is one, too.
+
+    Documents whose query has the same `attrs["id"]` are windows of one question: their answers are
+    merged, the most probable one first.
+
+    gold: `"any"`: each span of the gold group, and of the group of the same name with
+        `_alternatives`, is a right answer, as in SQuAD. `"all"`: all spans of the gold group are
+        one answer, as in QuoRef and DROP.
+    RAISES: ValueError for another `gold`.
+    """
+    check_choice("dice.query_spans_scorer.v1", "gold", gold, ("any", "all"))
+    return LabelScorer("spacy.span_finder_scorer.v1", partial(_more_of_query_spans, gold=gold))
 
 
 def scores_of_items(examples: Iterable[Example], prefix: str, items: Items) -> Scores:
@@ -219,3 +251,66 @@ def _categories(
 def _weighted_of_categories(scores: Scores, support: Mapping[str, int]) -> Scores:
     found = averages("cats", scores["cats_f_per_type"], support)
     return {"cats_weighted_f": found["cats_weighted_f"]}
+
+
+def _more_of_query_spans(
+    examples: Sequence[Example], scores: Scores, settings: ScorerSettings, *, gold: str
+) -> Scores:
+    key, query_key = settings["spans_key"], settings.get("query_key") or "query"
+    annotated = [example for example in examples if key in example.reference.spans]
+    names = [f"{kind}answer_{score}" for kind in ("", "has_") for score in ("em", "f")]
+    if not annotated:
+        return dict.fromkeys([*names, "no_answer_acc", "answer_span_f"])
+    questions: dict[Any, list[Example]] = {}
+    for i, example in enumerate(annotated):
+        # The windows of a question have its id.
+        attributes = _attributes(example.reference, query_key)
+        questions.setdefault(attributes.get("id", (i,)), []).append(example)
+    with_answer: list[tuple[float, float]] = []
+    without: list[tuple[float, float]] = []
+    for windows in questions.values():
+        right: dict[Place, str] = {}
+        found: dict[Place, tuple[float, str]] = {}
+        for window in windows:
+            reference = window.reference
+            groups = [key] if gold == "all" else [key, ALTERNATIVES.format(key=key)]
+            for group in groups:
+                answers = _answers(reference, reference, group, query_key)
+                right.update((place, text) for place, _, text in answers)
+            for place, score, text in _answers(window.predicted, reference, key, query_key):
+                found[place] = max(found.get(place, (-inf, text)), (score, text))
+        ranked = [text for _, text in sorted(found.values(), key=lambda one: -one[0])]
+        if gold == "any":
+            value = any_scores("".join(ranked[:1]), list(right.values()))
+        else:
+            best = ranked[:1] if settings.get("decode") == "best" else ranked
+            value = all_scores(best, list(right.values()))
+        (with_answer if right else without).append(value)
+    values = {"": with_answer + without, "has_": with_answer}
+    more: Scores = {}
+    for kind, pairs in values.items():
+        for i, name in enumerate(("em", "f")):
+            mean = sum(pair[i] for pair in pairs) / len(pairs) if pairs else None
+            more[f"{kind}answer_{name}"] = mean
+    more["no_answer_acc"] = sum(em for em, _ in without) / len(without) if without else None
+    counts = count_documents(annotated, answer_items(key)).array.sum(axis=(0, 1))
+    more["answer_span_f"] = f_score(*counts)
+    return more
+
+
+def _attributes(doc: Doc, query_key: str) -> dict[str, Any]:
+    return dict(doc.spans[query_key].attrs) if query_key in doc.spans else {}
+
+
+def _answers(
+    doc: Doc, reference: Doc, key: str, query_key: str
+) -> Iterator[tuple[Place, float, str]]:
+    """The answers in a document: characters in the whole context, score and text."""
+    offset = int(_attributes(reference, query_key).get("offset", 0))
+    group = doc.spans.get(query_key, ())
+    before = sum(len(span.text_with_ws) for span in group)
+    spans = doc.spans[key] if key in doc.spans else SpanGroup(doc)
+    scores = spans.attrs.get("scores") or [0.0] * len(spans)
+    for span, score in zip(spans, scores, strict=True):
+        start = offset + span.start_char - before
+        yield (start, start + len(span.text)), float(score), span.text

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import ClassVar, TypedDict
 
 import numpy
@@ -12,8 +13,9 @@ from spacy.training import Example
 from .._types import Bools, Ints
 from .._validation import check_positive, listed, nearest, refuse
 from ..components import items_of
+from ..components.outputs import Output
 from ..items import Item, count_documents
-from .bias import Offsets, output_of
+from .bias import Offsets, output_of, shift
 from .metric import AVERAGES, Metric
 
 # Which documents of a dev set are meant, and how often labels are there in each.
@@ -60,7 +62,6 @@ class Search(ABC):
         beta: float = 1.0,
     ) -> None:
         self.component, self.examples = component, examples
-        self.output = output_of(component)
         found = items_of(component)
         assert found is not None
         self.prefix, self._items = found
@@ -72,6 +73,15 @@ class Search(ABC):
         self.unknown = sorted(gold - set(self.known_labels)) if self.only_there else []
         self.labels = [*self.known_labels, *self.unknown]
         self.metric, self.score = self._metric(average, beta)
+
+    @cached_property
+    def output(self) -> Output:
+        """The end of the component's model. RAISES: ValueError if it has no bias to shift."""
+        return output_of(self.component)
+
+    def apply(self, offsets: Offsets) -> None:
+        """Put offsets into the component."""
+        shift(self.component, offsets)
 
     @abstractmethod
     def best(self, chosen: Mask) -> Offsets:

@@ -35,13 +35,14 @@ from spacy.training import Corpus, Example
 from .._files import new_folder
 from .._types import Ints
 from .._validation import listed, nearest, refuse
-from ..components import row_of, score_of, with_averages
+from ..components import QuerySpans, row_of, score_of, with_averages
 from ..components.table import key_of
 from .base import Counts, Mask, Search
-from .bias import Offsets, shift
+from .bias import Offsets
 from .documents import CategoriesSearch, CategorySearch
 from .edges import EdgeSearch
 from .entities import EntitySearch
+from .queries import QuerySearch
 from .spans import span_search
 from .tokens import AnalysisSearch, SentenceSearch, TagSearch
 
@@ -57,6 +58,7 @@ SEARCHES: dict[type, Callable[..., Search]] = {
     MultiLabel_TextCategorizer: CategoriesSearch,
     SpanCategorizer: span_search,
     SpanFinder: EdgeSearch,
+    QuerySpans: QuerySearch,
 }
 
 
@@ -198,7 +200,7 @@ def calibrate(
         after, _ = _decided(search, [(best, everything)])
     elif search.tested:
         crossfitted = before
-    shift(pipe, best)
+    search.apply(best)
     return Calibration(
         component=name,
         metric=search.score,

@@ -11,6 +11,7 @@ from .._lazy import attach
 if TYPE_CHECKING:
     from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
     from .factories import class_with_loss, register, with_loss
+    from .queries import DiceQuerySpans, QuerySpans
     from .spans import DiceSpanCategorizer, DiceSpanFinder
     from .table import (
         COMPONENTS,
@@ -39,11 +40,13 @@ __all__ = [
     "DiceEntityRecognizer",
     "DiceMorphologizer",
     "DiceMultiLabelTextCategorizer",
+    "DiceQuerySpans",
     "DiceSentenceRecognizer",
     "DiceSpanCategorizer",
     "DiceSpanFinder",
     "DiceTagger",
     "DiceTextCategorizer",
+    "QuerySpans",
     "Recipe",
     "Score",
     "class_with_loss",
@@ -61,6 +64,7 @@ _get, __dir__ = attach(
     {
         "documents": ["DiceMultiLabelTextCategorizer", "DiceTextCategorizer"],
         "factories": ["class_with_loss", "register", "with_loss"],
+        "queries": ["DiceQuerySpans", "QuerySpans"],
         "spans": ["DiceSpanCategorizer", "DiceSpanFinder"],
         "table": [
             "COMPONENTS",

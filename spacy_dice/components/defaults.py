@@ -23,6 +23,7 @@ DEFAULT_LOSSES: Mapping[str, Mapping[str, str]] = {
     "spancat_singlelabel": _DSC,
     "spancat": _DSC,
     "span_finder": _DSC,
+    "query_spans": _DSC,
 }
 
 # Other settings of the training, and what they are without being set, by the stock factory:

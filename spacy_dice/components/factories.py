@@ -4,13 +4,17 @@ Of this package, only what is needed to register them is imported with this modu
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.pipeline.factories import register_factories
+from spacy.pipeline.span_finder import DEFAULT_SPAN_FINDER_MODEL
+from spacy.tokens import Doc
 from spacy.util import get_minor_version_range, registry, split_requirement
+from thinc.api import Model
+from thinc.types import Floats2d
 
 from .. import __version__
 from .._validation import listed, refuse
@@ -133,6 +137,56 @@ def _note_requirement(nlp: Language) -> None:
 # spaCy does this when the first pipeline is made, which may come after this module is imported.
 register_factories()
 
+
+@Language.factory(
+    "query_spans",
+    assigns=["doc.spans"],
+    default_config={
+        "model": DEFAULT_SPAN_FINDER_MODEL,
+        "spans_key": "answer",
+        "query_key": "query",
+        "separator": "[SEP]",
+        "decode": "best",
+        "normalize": "token",
+        "threshold": 0.5,
+        "max_length": 25,
+        "scorer": {"@scorers": "dice.query_spans_scorer.v1"},
+    },
+    default_score_weights={"answer_f": 1.0, "answer_em": 0.0, "no_answer_acc": None},
+)
+def make_query_spans(
+    nlp: Language,
+    name: str,
+    model: Model[Iterable[Doc], Floats2d],
+    spans_key: str,
+    query_key: str | None,
+    separator: str,
+    decode: Literal["best", "all"],
+    normalize: Literal["token", "document"],
+    threshold: float,
+    max_length: int | None,
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> TrainablePipe:
+    """Make a `QuerySpans` component, the stock twin of the one with a loss: spaCy has none."""
+    from .queries import QuerySpans
+
+    _note_requirement(nlp)
+    return QuerySpans(
+        nlp,
+        model,
+        name,
+        spans_key=spans_key,
+        query_key=query_key,
+        separator=separator,
+        decode=decode,
+        normalize=normalize,
+        threshold=threshold,
+        max_length=max_length,
+        scorer=scorer,
+    )
+
+
 FACTORIES: dict[str, Callable[..., TrainablePipe]] = {
-    f"dice_{stock}": _register(stock, loss) for stock, loss in DEFAULT_LOSSES.items()
+    "query_spans": make_query_spans,
+    **{f"dice_{stock}": _register(stock, loss) for stock, loss in DEFAULT_LOSSES.items()},
 }

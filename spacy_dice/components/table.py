@@ -19,6 +19,7 @@ from .._types import JSON, Floats
 from ..counts import macro_f, micro_f
 from ..items import (
     Items,
+    answer_items,
     category_items,
     count_documents,
     dependency,
@@ -34,6 +35,7 @@ from ..losses import main_names
 from .base import LossMixin
 from .defaults import DEFAULT_LOSSES
 from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
+from .queries import DiceQuerySpans
 from .spans import DiceSpanCategorizer, DiceSpanFinder
 from .tallies import (
     Analyses,
@@ -43,6 +45,7 @@ from .tallies import (
     EditTrees,
     Entities,
     ExclusiveCategories,
+    QueryEdges,
     Sentences,
     Spans,
     Tags,
@@ -202,6 +205,11 @@ def places_of(component: TrainablePipe) -> Items:
     return span_items(key_of(component), labeled=False)
 
 
+def answers_of(component: TrainablePipe) -> Items:
+    """The answers in the component's span group, and that there is none."""
+    return answer_items(key_of(component))
+
+
 def categories_over_threshold(component: TrainablePipe) -> Items:
     """The categories that are probable enough for the component."""
     return category_items(float(component.cfg.get("threshold") or 0.5))
@@ -339,6 +347,22 @@ COMPONENTS: dict[str, Component] = {
             items=places_of,
             prefix="spans_{key}",
             scores=_PLACES,
+        ),
+        Component(
+            stock="query_spans",
+            cls=DiceQuerySpans,
+            output="logistic",
+            tally=QueryEdges,
+            items=answers_of,
+            prefix="answer_span",
+            scores={
+                "answer_f": Score("answer F1"),
+                "answer_em": Score("exact match"),
+                "has_answer_f": Score("answer F1 where there is one"),
+                "has_answer_em": Score("exact match where there is one"),
+                "no_answer_acc": Score("accuracy where there is none"),
+                "answer_span_f": Score("F1 of answers by place", "micro"),
+            },
         ),
     )
 }

@@ -317,4 +317,20 @@ class Edges(GroupTally[str]):
             self.examples.update({"start": len(starts), "end": len(ends)})
 
 
+class QueryEdges(Edges):
+    """First and last tokens of answers, among the tokens of contexts."""
+
+    @property
+    @override
+    def key(self) -> str:
+        return str(self.settings.get("spans_key", "answer"))
+
+    @override
+    def add(self, doc: Doc) -> None:
+        super().add(doc)
+        query_key = str(self.settings.get("query_key", "query"))
+        if self.key in doc.spans and query_key in doc.spans:
+            self.decisions -= sum(map(len, doc.spans[query_key]))
+
+
 _OUTSIDE = 2

@@ -11,7 +11,7 @@ numbers. The gradient is with respect to the logits, and summed, not averaged, o
 the loss itself.
 """
 
-from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_label_counts
+from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_columns, needs_label_counts
 from .batch import Batch, Labels, check_probabilities, main_names
 from .compound import Compound
 from .cost import F1, MacroF1
@@ -38,5 +38,6 @@ __all__ = [
     "bind",
     "check_probabilities",
     "main_names",
+    "needs_columns",
     "needs_label_counts",
 ]

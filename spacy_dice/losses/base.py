@@ -132,6 +132,14 @@ class RegisteredLoss(Loss):
         """Whether `bind` should be given how often each label is gold in the training data."""
         return False
 
+    @property
+    def needs_columns(self) -> bool:
+        """Whether the columns have to be labels, always the same: it names them or counts by them.
+
+        Otherwise it is a function of each row.
+        """
+        return self.needs_label_counts
+
     def bind(
         self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
     ) -> Bound:
@@ -296,6 +304,11 @@ class WeightedLoss(RegisteredLoss):
 
     class_weights: dict[str, float] | None = None
 
+    @property
+    @override
+    def needs_columns(self) -> bool:
+        return bool(self.class_weights) or super().needs_columns
+
     @override
     def validate(self) -> None:
         for label, weight in (self.class_weights or {}).items():
@@ -339,6 +352,12 @@ class NestedLoss(RegisteredLoss):
         """Whether one of the losses needs them."""
         return any(needs_label_counts(loss) for loss in self.children())
 
+    @property
+    @override
+    def needs_columns(self) -> bool:
+        """Whether one of the losses does."""
+        return any(needs_columns(loss) for loss in self.children())
+
 
 @dataclass(kw_only=True)
 class ForeignLoss(RegisteredLoss):
@@ -375,3 +394,8 @@ def bind(
 def needs_label_counts(loss: AnyLoss) -> bool:
     """Whether any registered loss should be given the counts of the labels."""
     return isinstance(loss, RegisteredLoss) and loss.needs_label_counts
+
+
+def needs_columns(loss: AnyLoss) -> bool:
+    """Whether the columns of any registered loss have to be labels; see `RegisteredLoss`."""
+    return isinstance(loss, RegisteredLoss) and loss.needs_columns

@@ -53,6 +53,12 @@ class CostLoss(NestedLoss):
     def children(self) -> Iterable[AnyLoss]:
         return [self.loss]
 
+    @property
+    @override
+    def needs_columns(self) -> bool:
+        """True: counts are kept of columns."""
+        return True
+
     def negative_columns(self, labels: Labels | None) -> list[int]:
         """The columns whose rows are negative, if there are any."""
         return []

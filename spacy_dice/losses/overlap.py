@@ -26,6 +26,11 @@ class OverlapLoss(MixedLoss):
     reduction: str = "example"
     exclude: Sequence[str] = ()
 
+    @property
+    @override
+    def needs_columns(self) -> bool:
+        return bool(self.exclude) or self.reduction == "batch" or super().needs_columns
+
     @override
     def validate(self) -> None:
         super().validate()

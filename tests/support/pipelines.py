@@ -121,6 +121,12 @@ CASES = {
         },
     ),
     "span_finder": Case("span_finder", {"model": finder_model(), "spans_key": "sc"}, "dice.SE.v1"),
+    # Documents that are all context, as a span finder's are.
+    "query_spans": Case(
+        "query_spans",
+        {"model": finder_model(), "spans_key": "sc", "query_key": None, "decode": "all"},
+        "dice.SE.v1",
+    ),
     "ner": Case("ner", {"model": transition_model("ner")}),
     "ner-incorrect": Case(
         "ner", {"model": transition_model("ner"), "incorrect_spans_key": "not_ents"}

@@ -1,0 +1,10 @@
+"""Documents that are a query, a separator and a context: how they are made, cut and answered.
+
+`dice_query_spans` learns to find in the context what the query asks for: question answering, and
+NER with a query for each type.
+"""
+
+from .answer import answer
+from .documents import make_query_doc
+
+__all__ = ["answer", "make_query_doc"]
