@@ -43,7 +43,8 @@ class Run:
     @property
     def trained(self) -> Path:
         """A folder name for the pipeline that is trained: the same for rows derived from it."""
-        definition = {k: v for k, v in self.definition.items() if k not in ("calibrated", "labels")}
+        of_calibration = ("calibrated", "metric", "labels")
+        definition = {k: v for k, v in self.definition.items() if k not in of_calibration}
         row = self.row.calibrate or self.row.name
         return Path(self.dataset.name) / row / f"{self.seed}-{_hash(definition)}"
 
@@ -82,6 +83,8 @@ def runs_of(matrix: Matrix) -> list[Run]:
             }
             if row.calibrate:
                 definition["calibrated"] = "types" if row.types else True
+                if row.metric:
+                    definition["metric"] = row.metric
                 if not row.labels:
                     definition["labels"] = False
             text = config.to_str(interpolate=False)

@@ -53,7 +53,8 @@ class Training(TypedDict, total=False):
     """What training showed; a run that was recorded long ago has not all of it.
 
     step_seconds: of a step, `wall` and `cpu`. curve: step and dev score of each evaluation, and
-    curve_seconds when that was.
+    curve_seconds when that was. sizes: the parameters of the pipeline, and the documents of each
+    part of the data.
     """
 
     step_seconds: dict[str, float]
@@ -63,6 +64,7 @@ class Training(TypedDict, total=False):
     curve: list[list[float]]
     curve_seconds: list[float]
     train_counts: dict[str, int]
+    sizes: dict[str, int]
 
 
 class Outcome(TypedDict, total=False):

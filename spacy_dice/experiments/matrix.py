@@ -88,6 +88,7 @@ class Row:
     block: the `[components.….loss]` block; None for a calibrated row.
     overrides: settings of the config that go with this loss, by their dotted names.
     calibrate: the name of the row whose models are calibrated on the dev set.
+    metric: what they are calibrated to, an average or a label; None for what is usual.
     types: whether entity types get offsets, too.
     labels: whether labels get a threshold each; False for one for all of them.
     """
@@ -96,6 +97,7 @@ class Row:
     block: Mapping[str, JSON] | None = None
     overrides: Mapping[str, JSON] | None = None
     calibrate: str | None = None
+    metric: str | None = None
     types: bool = False
     labels: bool = True
 
@@ -277,10 +279,11 @@ def _row(owner: str, name: str, block: JSON) -> Row:
     if isinstance(block, Mapping) and "@losses" in block:
         return Row(name=name, block=dict(block))
     if isinstance(block, Mapping) and "calibrate" in block:
-        block = _mapping(owner, block, ("calibrate", "types", "labels"))
+        block = _mapping(owner, block, ("calibrate", "metric", "types", "labels"))
         return Row(
             name=name,
             calibrate=str(block["calibrate"]),
+            metric=_text(owner, block, "metric") or None,
             types=_switch(owner, block, "types", False),
             labels=_switch(owner, block, "labels", True),
         )

@@ -35,6 +35,7 @@ from .definition import Run, main_scores
 from .folder import Head, Outcome, Record, Result, Scores, Training
 from .logger import Log
 from .packing import pack
+from .sizes import count_docs, count_parameters
 
 try:
     import resource
@@ -144,7 +145,9 @@ def _train_and_evaluate(job: Job, folder: Path) -> list[Result]:
                 _train(job, config, unfinished)
     trained = what_training_showed(srsly.read_json(folder / LOG))
     best = folder / DIR_MODEL_BEST
-    support = _gold_of_training_data(spacy.load(best), dataset.train, dataset.component)
+    nlp = spacy.load(best)
+    trained["sizes"] = {"parameters": count_parameters(nlp), **count_docs(dataset)}
+    support = _gold_of_training_data(nlp, dataset.train, dataset.component)
     results: list[Result] = []
     for run in job.runs:
         result = _evaluate(spacy.load(best), run, config)
@@ -200,8 +203,9 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> Outcome:
     result: Outcome = {"scores": main_scores(config, dataset)}
     if run.row.calibrate:
         dev = list(Corpus(dataset.dev)(nlp))
+        row = run.row
         calibration = calibrate(
-            nlp, dev, dataset.component, types=run.row.types, labels=run.row.labels
+            nlp, dev, dataset.component, metric=row.metric, types=row.types, labels=row.labels
         )
         result["offsets"] = calibration.offsets
         # Not what the dev set shows after tuning on it: that would not be comparable.

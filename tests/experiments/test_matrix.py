@@ -39,6 +39,7 @@ def test_rows():
             "c": {"loss": block, "overrides": {"training.dropout": 0.2}},
             "a + offset": {"calibrate": "a"},
             "a + types": {"calibrate": "a", "types": True},
+            "a for X": {"calibrate": "a", "metric": "X"},
         },
     }
     rows = parse(content).rows
@@ -47,6 +48,7 @@ def test_rows():
     assert rows["c"].overrides == {"training.dropout": 0.2}
     assert rows["a + offset"].calibrate == rows["a + types"].calibrate == "a"
     assert (rows["a + offset"].types, rows["a + types"].types) == (False, True)
+    assert (rows["a + offset"].metric, rows["a for X"].metric) == (None, "X")
 
 
 def length_of(dataset):
@@ -114,6 +116,7 @@ def changed(content, path, value):
         ("losses/ce", "dice.CE.v1", "'CE' is there twice"),
         ("losses/DSC", 3, "expected the name of a registered loss"),
         ("losses/T", {"calibrate": "CE", "types": "all"}, "types must be true or false, got 'all'"),
+        ("losses/T", {"calibrate": "CE", "metric": 1}, "metric must be a string, got 1"),
         ("losses/T", {"calibrate": "CE", "typs": True}, r"did you mean 'types'\?"),
         ("losses/T", {"calibrate": "CEE"}, r"no loss 'CEE' \(did you mean 'CE'\?\)"),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from corpora import DATASETS
 from spacy_dice.experiments import definition
 from spacy_dice.experiments.matrix import read_matrix
 
@@ -12,9 +13,34 @@ ROOT = Path(__file__).parents[2]
 CORPORA = ("train", "dev", "test")
 
 
-@pytest.mark.parametrize(
-    "folder", sorted(p.parent.name for p in ROOT.glob("metrics/*/matrix.json"))
+FOLDERS = sorted(
+    path.parent.relative_to(ROOT / "metrics").as_posix()
+    for path in ROOT.glob("metrics/**/matrix.json")
 )
+MATRICES = sorted(
+    path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+    for path in ROOT.glob("configs/**/*.yml")
+)
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_matrices_name_what_there_is(matrix, monkeypatch):
+    """Configs, components, scores, losses and their settings, and the data sets of the project."""
+    monkeypatch.chdir(ROOT)
+    read = read_matrix(ROOT / f"configs/{matrix}.yml")
+    for row in read.rows.values():
+        assert row.calibrate or definition.settings_of_loss(row.name, row.block)
+    known = {*DATASETS, "harbour", "harbour_spans"}
+    for dataset in read.datasets.values():
+        assert definition.make_config(dataset, read.rows[read.baseline])
+        for part in CORPORA:
+            corpus = Path(getattr(dataset, part))
+            assert corpus.parts[0] == "corpus"
+            assert corpus.parts[1] in known
+            assert corpus.name == f"{part}.spacy"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_recorded_runs_are_those_of_the_matrix(folder, monkeypatch):
     """All but the corpora, which are not here: or `compare` would train the runs again."""
     monkeypatch.chdir(ROOT)

@@ -44,6 +44,12 @@ def test_what_a_record_holds(whole):
     assert [step for step, _ in record["curve"]] == [0, 3, 6]
     assert record["last_step"] == 6
     assert record["train_counts"] == {"CITY": 8, "FRUIT": 24}
+    sizes = record["sizes"]
+    assert {part: sizes[part] for part in ("train", "dev", "test")} == dict.fromkeys(
+        ("train", "dev", "test"), 24
+    )
+    # The rows of the embeddings alone: 4 tables of 50 x 16.
+    assert 3200 < sizes["parameters"] < 40_000
     assert records["tags/DSC/0.json"]["scores"] == ["tag_acc", "tag_macro_f"]
 
 
@@ -78,6 +84,30 @@ def test_offsets_of_types_are_another_definition(whole, tmp_path):
     runs = runs_of(read_matrix(write_matrix(tmp_path, losses=rows)))
     found = {run.row.name: run.definition.get("calibrated") for run in runs}
     assert found == {"CE": None, "O": True, "T": "types"}
+
+
+def test_the_metric_of_a_calibration_is_another_definition(whole, tmp_path):
+    rows = {
+        "CE": "dice.CE.v1",
+        "O": {"calibrate": "CE"},
+        "FRUIT": {"calibrate": "CE", "metric": "FRUIT"},
+        "PEAR": {"calibrate": "CE", "metric": "PEAR"},
+    }
+    content = matrix_content(tmp_path, losses=rows, seeds=[0])
+    del content["datasets"]["tags"]
+    matrix = parse_matrix(content, name="m", owner="m")
+    runs = {run.row.name: run for run in runs_of(matrix)}
+    assert {name: run.definition.get("metric") for name, run in runs.items()} == {
+        "CE": None,
+        "O": None,
+        "FRUIT": "FRUIT",
+        "PEAR": "PEAR",
+    }
+    assert runs["O"].trained.name == runs["FRUIT"].trained.name
+    assert runs["O"].hash != runs["FRUIT"].hash
+    part = matrix.select(losses=["PEAR"])
+    (error,) = compare(matrix, tmp_path / "out", part=part).failed.values()
+    assert "the metric 'PEAR' is none of 'micro', 'macro', 'CITY', 'FRUIT'" in error
 
 
 def test_counts_of_tags_give_the_accuracy(whole):
