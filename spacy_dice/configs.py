@@ -77,18 +77,11 @@ def set_loss(
     """
     check_choice(owner, "way", way, WAYS)
     before = _read(text, owner)
-    components = before.get("components", {})
-    name = _only_component(components, owner) if component is None else component
-    if name not in components:
-        refuse(
-            owner,
-            f"there is no component {name!r}{nearest(name, components)}; it has "
-            f"{listed(components) or 'none'}",
-        )
-    row = _row(components[name], name, way, owner)
+    name, row = _component(before, component, owner)
+    components = before["components"]
     settings: Mapping[str, JSON] = {}
     if loss is None:
-        block: Mapping[str, JSON] = {**row.loss, **row.recipe.loss}
+        block: Mapping[str, JSON] = row.recipe.loss
         settings = row.recipe.config
     else:
         block = loss_block(loss, owner)
@@ -105,6 +98,15 @@ def set_loss(
     for key, value in settings.items():
         _set(after, key.split("."), value)
     return _rewritten(text, before, after)
+
+
+def recommendation(text: str, component: str | None = None, *, owner: str = "config") -> str:
+    """What `set_loss` does without a loss, and why, in a line.
+
+    RAISES: ValueError, as `set_loss`.
+    """
+    name, row = _component(_read(text, owner), component, owner)
+    return f"{name}: {row.name_of_loss(row.recipe.loss)}: {row.recipe.why}"
 
 
 def stock_twin(config: Mapping[str, JSON]) -> Config:
@@ -165,6 +167,19 @@ def _read(text: str, owner: str) -> Config:
         refuse(owner, f"is not a config that spaCy can read: {' '.join(str(error).split())}")
 
 
+def _component(config: Config, component: str | None, owner: str) -> tuple[str, Component]:
+    """The name of a component, and its row; None stands for the only one there is."""
+    components = config.get("components", {})
+    name = _only_component(components, owner) if component is None else component
+    if name not in components:
+        refuse(
+            owner,
+            f"there is no component {name!r}{nearest(name, components)}; it has "
+            f"{listed(components) or 'none'}",
+        )
+    return name, _row(components[name], name, owner)
+
+
 def _only_component(components: Mapping[str, Mapping[str, JSON]], owner: str) -> str:
     known = [n for n, block in components.items() if row_of_factory(str(block.get("factory", "")))]
     if len(known) != 1:
@@ -177,7 +192,7 @@ def _only_component(components: Mapping[str, Mapping[str, JSON]], owner: str) ->
     return known[0]
 
 
-def _row(block: Mapping[str, JSON], name: str, way: Way, owner: str) -> Component:
+def _row(block: Mapping[str, JSON], name: str, owner: str) -> Component:
     factory = str(block.get("factory", ""))
     row = row_of_factory(factory)
     if row is None:

@@ -59,7 +59,7 @@ ROW = Component(
     stock=TOY,
     cls=DiceToyTagger,
     output="softmax",
-    recipe=Recipe(loss={"ce_weight": 0.5}, calibrate=()),
+    recipe=Recipe(loss={"@losses": "dice.DSC.v1", "ce_weight": 0.5}, calibrate=()),
     tally=Tags,
     items=fixed(token_items(tag)),
     prefix="toy",

@@ -10,7 +10,7 @@ from thinc.api import Config
 from spacy_dice.callbacks import UseLosses
 from spacy_dice.components import COMPONENTS, row_of, row_of_factory
 from spacy_dice.configs import loss_block, set_loss, stock_twin
-from spacy_dice.losses import DSC, FL
+from spacy_dice.losses import CE, FL
 
 WAYS = ("callback", "factory")
 SMALL = '[nlp]\nlang = "en"\npipeline = ["it"]\n\n[components]\n\n'
@@ -95,7 +95,8 @@ def test_what_is_recommended(factory, way):
     text = SMALL + f'[components.it]\nfactory = "{factory}"\n'
     row = COMPONENTS[f"dice_{factory}"]
     found = read(set_loss(text, way=way))
-    expected = DSC(**row.recipe.loss)
+    expected = spacy.util.registry.resolve({"loss": dict(row.recipe.loss)})["loss"]
+    assert expected == CE()
     block = {"callback": lambda: found["initialize"]["before_init"]["losses"]["it"]}
     block["factory"] = lambda: found["components"]["it"]["loss"]
     assert spacy.util.registry.resolve({"loss": block[way]()})["loss"] == expected

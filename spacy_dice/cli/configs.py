@@ -44,11 +44,11 @@ def init_config(
 
     Everything else stays as it is, comments too. As a callback the loss is used in training only,
     and the trained pipeline loads where this package is not installed. Without --loss, the
-    component gets what is recommended for imbalanced labels, with the settings that go with it.
+    component gets what `diagnose` recommends for imbalanced labels, and the reason is shown.
     """
     with refusals():
         from .._files import write_text
-        from ..configs import set_loss
+        from ..configs import recommendation, set_loss
 
         if not config.is_file():
             raise FileNotFoundError(f"{config}: there is no such file")
@@ -57,6 +57,8 @@ def init_config(
         text = config.read_text(encoding="utf8")
         names: list[str | None] = [*component] if component else [None]
         for name in names:
+            if loss is None:
+                typer.echo(recommendation(text, name, owner=str(config)), err=True)
             text = set_loss(text, name, loss, way=way.value, owner=str(config))
         if output is None:
             typer.echo(text, nl=False)

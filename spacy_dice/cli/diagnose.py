@@ -41,9 +41,9 @@ def diagnose(
         if output is not None:
             write(found, output, full=full)
         Console().print(to_renderable(found, full=full))
-        imbalanced = [f.component.name for f in found.findings if not f.train.is_balanced]
-        if config is not None and imbalanced:
-            options = shlex.join(f"--component={name}" for name in imbalanced)
+        changed = [f.component.name for f in found.findings if f.recipe and not f.train.is_balanced]
+        if config is not None and changed:
+            options = shlex.join(f"--component={name}" for name in changed)
             typer.echo("\nWithout pasting, for a pipeline that loads without this package:")
             typer.echo(
                 f"python -m spacy dice init-config {shlex.quote(str(config))} dice.cfg {options}"

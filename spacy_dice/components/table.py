@@ -82,14 +82,20 @@ class Score(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """What `diagnose` recommends for imbalanced labels, as far as it was measured.
+    """What to begin with where labels are imbalanced, as far as it was measured.
 
-    loss: settings of the default loss.
+    `diagnose` and `init-config` recommend it; a test holds README.md and docs/which-loss.md to it.
+
+    loss: its block. Cross entropy, which is spaCy's own loss or better, unless another is ahead.
+    why: in a few words.
+    for_macro: the registered name of another loss, for those who are judged by macro F1.
     config: other settings of the config, by their dotted names.
     calibrate: options of `spacy dice calibrate`; None where decisions are not to be tuned.
     """
 
-    loss: Mapping[str, JSON] = MappingProxyType({})
+    loss: Mapping[str, JSON] = MappingProxyType({"@losses": "dice.CE.v1"})
+    why: str = "no other was measured to be better"
+    for_macro: str | None = None
     config: Mapping[str, JSON] = MappingProxyType({})
     calibrate: tuple[str, ...] | None = None
 
@@ -114,7 +120,7 @@ class Component:
         first that says so counts.
     output: of the stock model.
     loss: the block of the default loss.
-    recipe: what goes with the default loss where labels are imbalanced.
+    recipe: what to begin with where labels are imbalanced.
     tally: what counts the gold labels in a corpus.
     items: of a component, the gold and predicted labels with their places that are compared.
     prefix: of the scores of these items; `{key}` stands for the key of a span group.
@@ -146,6 +152,12 @@ class Component:
     def stock_loss(self) -> str:
         """The registered loss that is spaCy's own for the stock model."""
         return "dice.SE.v1" if self.output == "logistic" else "dice.CE.v1"
+
+    def name_of_loss(self, block: Mapping[str, JSON]) -> str:
+        """What readers call the loss of a block."""
+        return (
+            "spaCy's own loss" if block == {"@losses": self.stock_loss} else str(block["@losses"])
+        )
 
     def prefix_of(self, component: TrainablePipe) -> str:
         """The prefix of the scores of `component`, ours or stock."""
@@ -225,6 +237,16 @@ _SPANS = {
     "spans_{key}_macro_f": Score("span macro F1", "macro"),
     "spans_{key}_weighted_f": Score("span weighted F1"),
 }
+# Measured in metrics/spans.
+_OF_SQUARED_ERROR = Recipe(
+    why="learns rare labels far sooner than the squared error, and gains nearly all there is",
+    calibrate=(),
+)
+# Measured in metrics/tagging.
+_OF_TAGS = Recipe(
+    why="on three corpora no other was better beyond noise",
+    for_macro="dice.MacroF1.v1",
+)
 _CATEGORIES = {
     "cats_macro_f": Score("macro F1", "macro"),
     "cats_micro_f": Score("micro F1", "micro"),
@@ -239,8 +261,7 @@ COMPONENTS: dict[str, Component] = {
             output="transitions",
             # Measured in metrics/recipe.
             recipe=Recipe(
-                loss={"ce_weight": 0.3},
-                config={"training.optimizer.use_averages": True},
+                why="on five of six corpora no other was better beyond noise",
                 calibrate=("--types",),
             ),
             tally=Entities,
@@ -255,6 +276,7 @@ COMPONENTS: dict[str, Component] = {
             stock="tagger",
             cls=DiceTagger,
             output="softmax",
+            recipe=_OF_TAGS,
             tally=Tags,
             items=fixed(token_items(tag)),
             prefix="tag",
@@ -267,6 +289,7 @@ COMPONENTS: dict[str, Component] = {
             stock="morphologizer",
             cls=DiceMorphologizer,
             output="softmax",
+            recipe=_OF_TAGS,
             tally=Analyses,
             items=fixed(token_items(pos_and_features)),
             prefix="pos_morph",
@@ -306,6 +329,8 @@ COMPONENTS: dict[str, Component] = {
             stock="textcat",
             cls=DiceTextCategorizer,
             output="softmax",
+            # Measured in metrics/components.
+            recipe=Recipe(why="on SMS spam another made no difference"),
             tally=ExclusiveCategories,
             items=fixed(category_items(None)),
             prefix="cats",
@@ -315,6 +340,7 @@ COMPONENTS: dict[str, Component] = {
             stock="textcat_multilabel",
             cls=DiceMultiLabelTextCategorizer,
             output="logistic",
+            recipe=_OF_SQUARED_ERROR,
             tally=Categories,
             items=categories_over_threshold,
             prefix="cats",
@@ -334,6 +360,7 @@ COMPONENTS: dict[str, Component] = {
             stock="spancat",
             cls=DiceSpanCategorizer,
             output="logistic",
+            recipe=_OF_SQUARED_ERROR,
             tally=Spans,
             items=spans_of,
             prefix="spans_{key}",
@@ -343,6 +370,7 @@ COMPONENTS: dict[str, Component] = {
             stock="span_finder",
             cls=DiceSpanFinder,
             output="logistic",
+            recipe=_OF_SQUARED_ERROR,
             tally=Edges,
             items=places_of,
             prefix="spans_{key}",

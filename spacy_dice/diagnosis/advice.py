@@ -41,21 +41,20 @@ def recommend(row: Component, found: Distribution) -> list[Recommendation]:
     """The losses for a component with such labels, the first choice first."""
     if found.is_balanced:
         return [Recommendation({"@losses": row.stock_loss}, "what spaCy itself trains on")]
-    first: Block = {**row.loss, **row.recipe.loss}
-    why = "aims at F1: examples that are easy already lose weight"
-    choices = [Recommendation(first, why, row.recipe)]
+    recipe = row.recipe
+    choices = [Recommendation(dict(recipe.loss), recipe.why, recipe)]
     if row.output == "logistic":
-        why = "less of a change from spaCy's squared error"
-        return [*choices, Recommendation({"@losses": "dice.CE.v1"}, why)]
+        why = "aims at F1: examples that are easy already lose weight"
+        return [*choices, Recommendation({"@losses": "dice.DSC.v1"}, why)]
     excluded = _excluded(found)
-    if excluded:
+    if excluded and not recipe.for_macro:
         block: Block = {"@losses": "dice.F1.v1"}
         if [excluded] != list(F1().negatives):
             block["negatives"] = [excluded]
         why = f"pushes for recall: as long as little is found, {excluded} counts less"
     else:
-        block = {"@losses": "dice.MacroF1.v1"}
-        why = "aims at macro F1: rare labels count for more"
+        block = {"@losses": recipe.for_macro or "dice.MacroF1.v1"}
+        why = "only if macro F1 is what counts: rare labels count for more"
     weighted = {"@losses": "dice.WCE.v1", **_weights(found)}
     return [
         *choices,
@@ -76,11 +75,11 @@ def expect(row: Component, found: Distribution) -> list[str]:
         if row.output == "logistic":
             sentences.append(
                 "spaCy's own loss for this component is a squared error, which hardly moves a rare "
-                "positive: this is where another loss, cross entropy too, has most to gain."
+                "positive: this is where another loss has most to gain."
             )
         sentences.append(
-            "A loss adds no information. On data like this expect anything from nothing to a few "
-            "points of F1, and no gain in accuracy: measure it against cross entropy, with several "
+            "A loss adds no information. Expect anything from nothing to a few points of F1 from "
+            "another one, and no gain in accuracy: measure it against cross entropy, with several "
             "seeds (spacy dice compare), and against tuned decisions (spacy dice calibrate)."
         )
     if found.between(0, TOO_FEW):
@@ -159,27 +158,22 @@ def _is_key(label: str) -> bool:
 
 def _of_imbalance(found: Distribution) -> str:
     if found.decisions is None:
-        return (
-            "Imbalanced: nearly all candidates are no span. Losses of the Dice family give the "
-            "spans their weight back."
-        )
+        return "Imbalanced: nearly all candidates are no span."
     if found.majority is None:
         rarest = min(found.positives, key=lambda label: (found.positives[label] or 1, label))
         return (
             f"Imbalanced: {_percent(found.share(rarest))} of the {found.decision} have "
-            f"{listed([rarest])}. Cross entropy is low for a model that never says so, F1 is not; "
-            "losses of the Dice family leave the many true negatives out."
+            f"{listed([rarest])}. The loss is low for a model that never says so; its F1 is 0."
         )
     label, share = found.majority
     if _excluded(found):
         return (
             f"Imbalanced: {_percent(share)} of the {found.decision} are {label}, and cross entropy "
-            "is low for a model that says nothing else. Losses of the Dice family leave these true "
-            "negatives out, so that the rest counts as it does in F1."
+            "is low for a model that says nothing else; F1 leaves these true negatives out."
         )
     return (
         f"Imbalanced, though no label has most of the {found.decision}: the rare ones hardly count "
-        "in cross entropy or accuracy. A loss for F1 is for those who are judged by macro F1."
+        "in cross entropy or accuracy, and as much as the others in macro F1."
     )
 
 

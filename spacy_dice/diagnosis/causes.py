@@ -24,7 +24,7 @@ def squared_error(row: Component) -> str:
     return (
         "spaCy trains this component on one. Its gradient dies where the model is sure and wrong, "
         "so that rare labels are learned late or never. Change that first: "
-        f'factory = "{row.factory}" and the loss block below, dice.CE.v1 at least.'
+        f'factory = "{row.factory}" and the loss block below.'
     )
 
 

@@ -26,17 +26,28 @@ _SHARED = ("tok2vec", "transformer", "curated_transformer")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A component to look at: its name, its row in the table, and its block in the config."""
+    """A component to look at: its name, its row in the table, and its block in the config.
+
+    callback: the block of the loss that `dice.use_losses.v1` gives it, if any.
+    """
 
     name: str
     row: Component
     settings: Mapping[str, JSON]
+    callback: Mapping[str, JSON] | None = None
 
     @property
     def factory(self) -> str | None:
         """The factory with a loss that it needs; None if it has that already."""
         needed = self.row.factory
         return None if self.settings.get("factory") == needed else needed
+
+    @property
+    def loss(self) -> Mapping[str, JSON]:
+        """The block of the loss that it is trained with."""
+        own = {"@losses": self.row.stock_loss} if self.factory else self.row.loss
+        loss = self.callback or self.settings.get("loss")
+        return loss if isinstance(loss, Mapping) else own
 
     @property
     def stock(self) -> str:
@@ -78,9 +89,15 @@ class Finding:
         ]
 
     @property
+    def keeps_loss(self) -> bool:
+        """Whether the first choice is what the component is trained with already."""
+        return dict(self.component.loss) == self.recommendations[0].block
+
+    @property
     def recipe(self) -> str:
-        """All that goes into the config for the first choice."""
-        return self.snippets[0] + to_settings(self.recommendations[0].recipe.config)
+        """All that goes into the config for the first choice; empty if nothing is to be changed."""
+        block = "" if self.keeps_loss else self.snippets[0]
+        return block + to_settings(self.recommendations[0].recipe.config)
 
     @property
     def calibrate(self) -> str | None:
@@ -114,6 +131,7 @@ class Finding:
                 {"block": choice.block, "reason": choice.reason} for choice in self.recommendations
             ],
             "snippets": self.snippets,
+            "keeps_loss": self.keeps_loss,
             "recipe": self.recipe,
             "calibrate": self.calibrate,
         }
@@ -220,8 +238,9 @@ def _finding(found: Finding, config: Config, train: Tally, dev: Tally | None) ->
     wanted = found.component
     of_train, of_dev = Candidates.of(train), dev and Candidates.of(dev)
     causes: dict[str, str] = {}
-    callback = (config.get("initialize") or {}).get("before_init") or {}
-    if of_squared_error(wanted.row, wanted.settings, callback.get("losses", {}).get(wanted.name)):
+    if not found.train.is_balanced and of_squared_error(
+        wanted.row, wanted.settings, wanted.callback
+    ):
         causes["Squared error"] = squared_error(wanted.row)
     if isinstance(train, GroupTally):
         weights = config.get("training", {}).get("score_weights") or {}
@@ -327,6 +346,8 @@ def _read_config(path: Path) -> Config:
 def _components_of(config: Config, path: Path) -> tuple[list[Wanted], dict[str, str]]:
     """The components to look at, and why others are left out."""
     frozen = config.get("training", {}).get("frozen_components") or ()
+    callback = (config.get("initialize") or {}).get("before_init") or {}
+    losses = callback.get("losses", {})
     wanted, skipped = [], {}
     for name, block in config.get("components", {}).items():
         factory = str(block.get("factory", ""))
@@ -336,7 +357,7 @@ def _components_of(config: Config, path: Path) -> tuple[list[Wanted], dict[str, 
         elif name in frozen:
             skipped[name] = "is frozen"
         elif row is not None:
-            wanted.append(Wanted(name=name, row=row, settings=block))
+            wanted.append(Wanted(name=name, row=row, settings=block, callback=losses.get(name)))
         elif factory not in _SHARED:
             skipped[name] = f"has the factory {factory}, whose loss cannot be chosen"
     if not wanted:

@@ -78,10 +78,16 @@ def _finding(finding: Finding, *, full: bool) -> Iterator[RenderableType]:
         yield _paragraph("Compare", f"{choice.reason}:")
         yield _code(snippet, "ini")
     # What to do comes last, where a person looks first.
-    yield _paragraph("Paste", f"{first[0].reason}:")
-    yield _code(finding.recipe, "ini")
+    choice, recipe = first[0], finding.recipe
+    text = f"{finding.component.row.name_of_loss(choice.block)}: {choice.reason}"
+    yield _paragraph("Keep" if finding.keeps_loss else "Paste", text + (":" if recipe else "."))
+    if recipe:
+        yield _code(recipe, "ini")
     if finding.calibrate is not None:
-        yield _paragraph("Then", "tune the decisions of the trained pipeline on the dev set:")
+        yield _paragraph(
+            "Then" if recipe else "First",
+            "tune the decisions of the trained pipeline on the dev set:",
+        )
         yield _code(finding.calibrate, "bash")
 
 

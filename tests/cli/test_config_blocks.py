@@ -63,7 +63,10 @@ def test_nothing_is_overwritten(tmp_path):
     assert "exists already; --force overwrites it" in result.output
     assert config.read_text(encoding="utf8") == before
     # Without an output, it is printed.
-    printed = call("init-config", config).output
+    result = call("init-config", config)
+    printed = result.stdout
+    assert result.stderr.startswith("ner: spaCy's own loss: on five of six corpora")
+    assert "spaCy's" not in call("init-config", config, "--loss", "DSC").output
     assert call("init-config", config, config, "--force").exit_code == 0
     assert config.read_text(encoding="utf8") == printed != before
 

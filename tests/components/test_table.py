@@ -1,6 +1,8 @@
 """The table of components, beside what spaCy and the components say themselves."""
 
+import re
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 import spacy
@@ -20,6 +22,8 @@ from spacy_dice.components import COMPONENTS, register, row_of, row_of_factory
 from spacy_dice.experiments.wording import name_of_score
 from spacy_dice.items import count_documents, count_gold
 from spacy_dice.losses import DSC
+
+ROOT = Path(__file__).parents[2]
 
 factories = pytest.mark.parametrize("factory", FACTORIES)
 KNOWN_SCORES = {
@@ -55,8 +59,38 @@ def test_factory_of_a_row(factory):
     config = Language.get_factory_meta(row.factory).default_config
     assert config["loss"] == row.loss
     assert registry.resolve({"loss": dict(row.loss)})["loss"] == DSC()
-    # The recommended settings are settings of the same loss.
-    registry.resolve({"loss": {**row.loss, **row.recipe.loss}})
+    # What is recommended can be had.
+    registry.resolve({"loss": dict(row.recipe.loss)})
+    if row.recipe.for_macro:
+        registry.losses.get(row.recipe.for_macro)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/which-loss.md"])
+def test_documentation_recommends_what_the_table_does(page):
+    """In its table of what to begin with, each component with what its recipe says."""
+    lines = (ROOT / page).read_text(encoding="utf8").splitlines()
+    start = next(i for i, line in enumerate(lines) if "begin with |" in line)
+    end = next(i for i in range(start, len(lines)) if not lines[i])
+    head, _, *body = [[c.strip() for c in line.strip("|").split("|")] for line in lines[start:end]]
+    begin = head.index("begin with")
+    said = set()
+    for cells in body:
+        for stock in re.findall("`(.*?)`", cells[0]):
+            recipe = COMPONENTS[f"dice_{stock}"].recipe
+            own = recipe.loss == {"@losses": COMPONENTS[f"dice_{stock}"].stock_loss}
+            name = "(spaCy's own loss|the same)" if own else f"`{recipe.loss['@losses']}`"
+            assert re.match(name, cells[begin]), (stock, cells)
+            if recipe.for_macro:
+                assert f"`{recipe.for_macro}` if macro F1 counts" in cells[begin]
+            if "`calibrate`" in head:
+                tuned = not cells[head.index("`calibrate`")].startswith("no")
+            else:
+                tuned = "`calibrate" in cells[begin]
+            assert tuned is (recipe.calibrate is not None), (stock, cells)
+            said.add(stock)
+    assert all(
+        row.recipe == components.Recipe() for row in COMPONENTS.values() if row.stock not in said
+    )
 
 
 @factories

@@ -65,10 +65,13 @@ def found(tmp_path):
 
 @pytest.mark.parametrize("stock", ["spancat", "textcat_multilabel", "span_finder"])
 def test_the_squared_error_is_told(stock, found):
-    text = found(stock).causes["Squared error"]
-    assert f'factory = "dice_{stock}"' in text
-    assert "Squared error" not in found(f"dice_{stock}").causes
-    assert "Squared error" not in found(stock, callback="dice.CE.v1").causes
+    train = [1] * 9 + [2]
+    finding = found(stock, train)
+    assert f'factory = "dice_{stock}"' in finding.causes["Squared error"]
+    # What is to be pasted is below.
+    assert "dice.CE.v1" in finding.recipe
+    assert "Squared error" not in found(f"dice_{stock}", train).causes
+    assert "Squared error" not in found(stock, train, callback="dice.CE.v1").causes
 
 
 @pytest.mark.parametrize("stock", ["spancat_singlelabel", "textcat"])

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
@@ -186,7 +187,8 @@ def test_balance(counts, settings_, balanced):
     stock = "tagger" if found.exclusive else "textcat_multilabel"
     [first, *others] = recommend(row_of_factory(stock), found)
     own = "dice.CE.v1" if found.exclusive else "dice.SE.v1"
-    assert (first.block == {"@losses": own}) is balanced
+    assert first.block == {"@losses": own if balanced else "dice.CE.v1"}
+    assert (first.reason == "what spaCy itself trains on") is balanced
     assert bool(others) is not balanced
     sentences = expect(row_of_factory(stock), found)
     assert sentences[0].startswith("Balanced: " if balanced else "Imbalanced")
@@ -198,18 +200,22 @@ def test_what_is_excluded_and_weighted():
 
     entities = make({"PER": 30, "LOC": 10}, decisions=1000, background="O")
     first, second, third = blocks("ner", entities)
-    assert first == {"@losses": "dice.DSC.v1", "ce_weight": 0.3}
+    assert first == {"@losses": "dice.CE.v1"}
     assert second == {"@losses": "dice.F1.v1"}
     assert third == {"@losses": "dice.WCE.v1", "class_weights": entities.weights()}
     assert set(third["class_weights"]) == {"O", "PER", "LOC"}
     first, second, _ = blocks("textcat", make({"ham": 90, "spam": 10}))
-    assert first == {"@losses": "dice.DSC.v1"}
+    assert first == {"@losses": "dice.CE.v1"}
     assert second == {"@losses": "dice.F1.v1", "negatives": ["ham"]}
     # No label has most of the tokens, and not all can be keys of a config.
     first, second, third = blocks("tagger", make({"NN": 45, "VB": 45, ":": 5, "=": 5}))
-    assert first == {"@losses": "dice.DSC.v1"}
+    assert first == {"@losses": "dice.CE.v1"}
     assert second == {"@losses": "dice.MacroF1.v1"}
     assert third == {"@losses": "dice.WCE.v1"}
+    # A tag that most tokens have is no background.
+    assert blocks("tagger", make({"NN": 90, "VB": 10}))[1] == {"@losses": "dice.MacroF1.v1"}
+    first, second = blocks("spancat", make({"A": 1, "B": 9}, decisions=900, exclusive=False))
+    assert (first, second) == ({"@losses": "dice.CE.v1"}, {"@losses": "dice.DSC.v1"})
     many = make({f"T{i}": 1 + i for i in range(30)})
     assert blocks("tagger", many)[2] == {"@losses": "dice.WCE.v1"}
 
@@ -272,35 +278,97 @@ def test_block_of_a_stock_component(corpus, tmp_path):
     assert load_model_from_config(Config().from_str(text)).get_pipe("ner").loss
 
 
-def test_ends_with_the_whole_recipe(corpus, tmp_path):
-    """Loss, settings beside it and the command to go on with, which is one that there is."""
-    nlp = pipeline("ner", stock=True)
-    nlp.config.to_disk(tmp_path / "config.cfg")
-    dev = write(tmp_path / "the dev set.spacy", make_docs([3]))
+def diagnose_one(tmp_path, corpus, factory, dev=None, callback=None, **settings):
+    """The only finding of a config with one component, and the text."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, name="it")
+    config = nlp.config.copy()
+    config["components"]["it"].update(settings)
+    if callback:
+        losses = {"it": callback}
+        config["initialize"]["before_init"] = {
+            "@callbacks": "dice.use_losses.v1",
+            "losses": losses,
+        }
+    config.to_disk(tmp_path / "config.cfg")
     diagnosis = diagnose(corpus, tmp_path / "config.cfg", dev)
     [finding] = diagnosis.findings
+    return finding, to_text(diagnosis)
+
+
+def test_ends_with_the_whole_recipe(corpus, tmp_path):
+    """A block where another loss is better than spaCy's, and the command to go on with."""
+    dev = write(tmp_path / "the dev set.spacy", make_docs([3]))
+    finding, text = diagnose_one(tmp_path, corpus, "spancat", dev)
     assert finding.recipe == (
-        '# In [components.ner]: factory = "dice_ner"\n\n[components.ner.loss]\n'
-        '@losses = "dice.DSC.v1"\nce_weight = 0.3\n'
-        "# In [training.optimizer]: use_averages = true\n"
+        '# In [components.it]: factory = "dice_spancat"\n\n[components.it.loss]\n'
+        '@losses = "dice.CE.v1"\n'
     )
-    text = to_text(diagnosis)
-    assert text.count("ce_weight") == 1
-    assert text.endswith(finding.calibrate)
+    end = text[text.index("Paste          dice.CE.v1: learns rare labels far sooner") :]
+    assert finding.recipe in end
+    assert "Then           tune the decisions" in end
+    assert end.endswith(finding.calibrate)
+    # In NER it is spaCy's own, with nothing to paste.
+    finding, text = diagnose_one(tmp_path, corpus, "ner", dev)
+    assert finding.recipe == ""
+    end = text[text.index("Keep           spaCy's own loss: on five of six") :]
+    assert "First          tune the decisions" in end
+    assert "[components" not in end
+    assert end.endswith(finding.calibrate)
     words = shlex.split(finding.calibrate.replace("\\\n", ""))
     assert words[:4] == ["python", "-m", "spacy", "dice"]
     assert str(dev) in words
-    assert words[-3:] == ["--component", "ner", "--types"]
+    assert words[-3:] == ["--component", "it", "--types"]
     result = CliRunner().invoke(app, words[4:])
     assert "training/model-best" in result.output
     assert "No such option" not in result.output
     # Without a dev set there is a name to replace; without imbalance there is nothing to tune.
-    [finding] = diagnose(corpus, tmp_path / "config.cfg").findings
+    finding, _ = diagnose_one(tmp_path, corpus, "ner")
     assert " dev.spacy " in finding.calibrate
     [finding] = diagnose(
         write(tmp_path / "even.spacy", make_docs([1, 2])), component="senter"
     ).findings
     assert finding.calibrate is None
+
+
+def test_settings_beside_the_loss(corpus, tmp_path):
+    finding, _ = diagnose_one(tmp_path, corpus, "ner")
+    recipe = finding.component.row.recipe._replace(config={"training.optimizer.use_averages": True})
+    row = replace(finding.component.row, recipe=recipe)
+    finding = replace(finding, component=replace(finding.component, row=row))
+    assert finding.recipe == "# In [training.optimizer]: use_averages = true\n"
+
+
+CE, DSC = {"@losses": "dice.CE.v1"}, {"@losses": "dice.DSC.v1"}
+
+
+@pytest.mark.parametrize(
+    ("factory", "settings_", "kept"),
+    [
+        ("ner", {}, True),
+        ("ner", {"callback": CE}, True),
+        ("ner", {"callback": DSC}, False),
+        ("dice_ner", {}, False),
+        ("dice_ner", {"loss": CE}, True),
+        ("tagger", {}, True),
+        ("textcat_multilabel", {}, False),
+        ("textcat_multilabel", {"callback": CE}, True),
+    ],
+)
+def test_a_loss_that_is_the_first_choice_is_kept(corpus, tmp_path, factory, settings_, kept):
+    finding, text = diagnose_one(tmp_path, corpus, factory, **settings_)
+    assert not finding.train.is_balanced
+    assert finding.keeps_loss is kept
+    assert bool(finding.recipe) is not kept
+    assert (("Keep  " in text), ("Paste  " in text)) == (kept, not kept)
+
+
+def test_the_command_that_pastes_names_what_has_to_be_changed(corpus, tmp_path):
+    for factory, changed in (("ner", False), ("spancat", True)):
+        diagnose_one(tmp_path, corpus, factory)
+        output = call(corpus, "--config", tmp_path / "config.cfg").output
+        assert ("init-config" in output) is changed
+        assert ("--component=it" in output) is changed
 
 
 def test_weights_are_those_that_the_loss_counts():
