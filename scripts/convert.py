@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; default: all")
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="where the files are")
     parser.add_argument("--output", type=Path, default=Path("corpus"), help="where corpora go")
-    parser.add_argument("--full", action="store_true", help="all docs, not the samples for CPUs")
+    parser.add_argument(
+        "--scale", choices=["cpu", "full"], default="cpu", help="full: no samples, but all docs"
+    )
     parser.add_argument("--separator", default="", help="token between the texts of a pair")
     options = parser.parse_args(arguments)
     names = options.names or list(DATASETS)
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
                 name,
                 options.assets,
                 options.output / name,
-                full=options.full,
+                full=options.scale == "full",
                 separator=options.separator,
             )
             print(f"{name}: " + ", ".join(f"{split} {n}" for split, n in counts.items()))

@@ -138,7 +138,7 @@ TOKENS = (
         cuts={"train": DEV_FROM_TRAIN},
         folder="explosion_ner",
     ),
-    # Characters; `scripts/convert.py --full` keeps all 45,000 sentences of train.
+    # Characters; `scripts/convert.py --scale full` keeps all 45,000 sentences of train.
     Source(
         name="msra_ner",
         title="MSRA NER, SIGHAN bakeoff 2006",
