@@ -2,6 +2,7 @@
 
     python tests/spacy_suite.py [arguments for pytest]
     python tests/spacy_suite.py --find
+    python tests/spacy_suite.py --slow --promises
 
 Every trainable component is made by its `dice_*` factory, with the loss that equals spaCy's: CE for
 softmax layers, SE for others. Some of spaCy's tests look at the value that is reported, which in
@@ -10,6 +11,7 @@ beside the gradient of our losses. No file is left out in which any of our compo
 no test in them but those in `EXCEPT`. With `--slow` the tests run, too, that spaCy marks as slow.
 
 `--find` runs all of spaCy's tests, and fails if a component is made in a file that is not listed.
+`--promises` writes how many tests ran and passed into the table of promises in the documentation.
 """
 
 import inspect
@@ -23,6 +25,7 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.util import registry
+from support import promises
 
 from spacy_dice import components
 from spacy_dice.components.probed import SOFTMAX
@@ -129,9 +132,15 @@ TESTS = Path(spacy.__file__).parent / "tests"
 
 
 class Files:
-    """A plugin of pytest that knows which file a test is in, and leaves out those in `EXCEPT`."""
+    """A plugin of pytest that knows which file a test is in, and leaves out those in `EXCEPT`.
+
+    tried, held: how many tests ran, and how many of them passed.
+    """
 
     current = ""
+
+    def __init__(self):
+        self.tried = self.held = 0
 
     def pytest_runtest_setup(self, item):
         Files.current = item.path.relative_to(TESTS).as_posix()
@@ -142,6 +151,12 @@ class Files:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
+    def pytest_runtest_logreport(self, report):
+        # Not the parts of a test, which are reported, too.
+        if report.when == "call" and not report.skipped and type(report) is pytest.TestReport:
+            self.tried += 1
+            self.held += report.passed
+
 
 def main(arguments):
     """Run the tests; return the exit code."""
@@ -150,6 +165,8 @@ def main(arguments):
     for name in components.COMPONENTS:
         redirect(name)
     find = arguments == ["--find"]
+    count = "--promises" in arguments
+    arguments = [argument for argument in arguments if argument != "--promises"]
     paths = [TESTS] if find else [TESTS / name for name in FILES]
     with tempfile.TemporaryDirectory() as empty:
         # Away from the settings of this project, which makes errors of warnings.
@@ -157,12 +174,17 @@ def main(arguments):
         Path("pytest.ini").write_text("[pytest]\n")
         options = ["-q", "-rfE", "-c", "pytest.ini", "-p", "no:cacheprovider", "-W", "ignore"]
         more = [] if find else arguments
-        code = pytest.main([*options, *map(str, paths), *more], plugins=[Files()])
+        files = Files()
+        code = pytest.main([*options, *map(str, paths), *more], plugins=[files])
         os.chdir("/")
     made, used = ({pair[i] for pair in MADE} for i in (0, 1))
     if find:
         print(f"components are made in {len(used)} files; not listed: {sorted(used - {*FILES})}")
         return int(bool(used - {*FILES}))
+    if count:
+        page = promises.PAGE.read_text(encoding="utf8")
+        counts = {"tests/spacy_suite.py": (files.tried, files.held)}
+        promises.PAGE.write_text(promises.with_counts(page, counts), encoding="utf8")
     missing = {row.stock for row in components.COMPONENTS.values()} - made
     if missing and not arguments:
         print(f"never made by these tests: {sorted(missing)}")

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from itertools import count
 
 import pytest
 import spacy
@@ -218,6 +220,18 @@ def test_without_a_test_set_the_dev_set_is_reported(whole, tmp_path):
     written = write_report(tmp_path / "out", plots=False)
     assert "Dev scores" in written.note
     assert "entity F1, test" not in (tmp_path / "out/report/report.md").read_text(encoding="utf8")
+
+
+def test_a_clock_that_is_set_back(whole, tmp_path, monkeypatch):
+    """Whatever asks for the time in this process is told that it runs backwards, a day at a time."""
+    path, before = whole
+    days = count()
+    monkeypatch.setattr(time, "time", lambda: 1e9 - 86400 * next(days))
+    matrix = read_matrix(path).select(datasets=["entities"], seeds=[0])
+    assert compare(matrix, tmp_path / "out").trained == 3
+    found = read_all(tmp_path / "out")
+    assert found == {name: read_all(before)[name] for name in found}
+    assert compare(matrix, tmp_path / "out").found == 3
 
 
 def test_matrix_can_grow(whole, tmp_path):
