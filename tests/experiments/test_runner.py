@@ -223,7 +223,7 @@ def test_without_a_test_set_the_dev_set_is_reported(whole, tmp_path):
 
 
 def test_a_clock_that_is_set_back(whole, tmp_path, monkeypatch):
-    """Whatever asks for the time in this process is told that it runs backwards, a day at a time."""
+    """Whatever asks for the time in this process is told a day less each time."""
     path, before = whole
     days = count()
     monkeypatch.setattr(time, "time", lambda: 1e9 - 86400 * next(days))
