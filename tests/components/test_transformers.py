@@ -10,8 +10,9 @@ from spacy.cli.train import train as spacy_train
 from spacy.tokens import DocBin
 from spacy.training import Corpus
 from spacy.util import load_config
-from tiny_transformer import listening, save_bert, transformer
+from tiny_transformer import listening, save_bert, save_xlnet, transformer
 
+from corpora.pairs import join
 from spacy_dice.calibration import calibrate_pipeline
 
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
@@ -24,6 +25,11 @@ CONFIGS = sorted(path.stem.removesuffix("_trf") for path in ROOT.glob("configs/*
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory):
     return save_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="session")
+def xlnet(tmp_path_factory):
+    return save_xlnet(tmp_path_factory.mktemp("xlnet"))
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +70,50 @@ def test_every_component_on_a_transformer(factory, bert, tmp_path):
     assert any((value != before[name]).any() for name, value in parameters(nlp).items())
     nlp.to_disk(tmp_path)
     assert predicted(spacy.load(tmp_path)) == predicted(nlp)
+
+
+@pytest.mark.parametrize("factory", ["ner", "textcat"])
+def test_xlnet(factory, xlnet, tmp_path):
+    """It trains, saves and reloads as BERT does."""
+    test_every_component_on_a_transformer(factory, xlnet, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "separator", "side"), [("bert", "[SEP]", "right"), ("xlnet", "<sep>", "left")]
+)
+def test_pairs_and_padding(model, separator, side, request):
+    """A separator is one piece, and what a token gets does not depend on the padding."""
+    nlp = spacy.blank("en")
+    config = transformer(request.getfixturevalue(model))
+    # No document is cut into spans here.
+    config["model"]["get_spans"] = {"@span_getters": "spacy-transformers.doc_spans.v1"}
+    nlp.add_pipe("transformer", config=config)
+    nlp.initialize()
+    long = document(nlp.vocab, 0).text
+    left, right = long.split()[:2]
+
+    def annotated(*docs):
+        found = []
+        for doc in nlp.pipe(list(docs)):
+            data = doc._.trf_data
+            states = data.model_output.last_hidden_state.reshape(-1, 16)
+            rows = [data.align[i].dataXd.ravel() for i in range(len(doc))]
+            found.append(([states[row].mean(axis=0) for row in rows], data, rows))
+        return found
+
+    def pair():
+        return join(nlp, left, right, separator)
+
+    ((alone, _, _),) = annotated(pair())
+    (beside, data, rows), _ = annotated(pair(), join(nlp, long, long, separator))
+    (strings,) = data.wordpieces.strings
+    assert data.model_output.last_hidden_state.shape[1] > sum(map(len, rows))
+    padding = [i for i, piece in enumerate(strings) if piece.upper() in ("[PAD]", "<PAD>")]
+    assert (0 in padding, len(strings) - 1 in padding) == (side == "left", side == "right")
+    pieces = [strings[row] for row in rows[1]]
+    assert [piece for piece in pieces if piece != "\u2581"] == [separator]
+    for one, other in zip(alone, beside, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_two_components_share_a_transformer(bert):

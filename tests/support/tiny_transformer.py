@@ -1,4 +1,4 @@
-"""A BERT of a few kilobytes with random weights, and components that listen to it."""
+"""A BERT and an XLNet of a few kilobytes with random weights, and components on top of them."""
 
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,32 @@ def save_bert(folder: Path) -> str:
     )
     BertModel(config).save_pretrained(folder)
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def save_xlnet(folder: Path) -> str:
+    """Write an XLNet, which pads on the left, to `folder` and return its path."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import XLNetConfig, XLNetModel, XLNetTokenizerFast
+
+    letters = sorted({letter for text, *_ in SENTENCES for letter in text if letter != " "})
+    special = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"]
+    blank = "\u2581"
+    pieces = {**dict.fromkeys(special, 0.0), blank: -2.0, **dict.fromkeys(letters, -3.0)}
+    tokenizer = Tokenizer(models.Unigram(list(pieces.items()), unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=blank)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A:0 <sep>:0 <cls>:2",
+        special_tokens=[(piece, special.index(piece)) for piece in ("<sep>", "<cls>")],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    XLNetTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    # The slow tokenizer's, which spacy-transformers saves without a look at it.
+    (folder / "spiece.model").write_bytes(b"not read")
+    torch.manual_seed(0)
+    config = XLNetConfig(vocab_size=len(pieces), d_model=16, n_layer=1, n_head=2, d_inner=16)
+    XLNetModel(config).save_pretrained(folder)
     return str(folder)
 
 
