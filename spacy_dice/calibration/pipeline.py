@@ -12,7 +12,7 @@ and taggers, offsets that gain nothing significantly by that are not taken.
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from .._types import Ints
 from .._validation import listed, nearest, refuse
 from ..components import QuerySpans, row_of, score_of, with_averages
 from ..components.table import key_of
+from ..items import DocumentCounts
 from .base import Counts, Mask, Search
 from .bias import Offsets
 from .documents import CategoriesSearch, CategorySearch
@@ -72,6 +73,7 @@ class Calibration:
         the change, from which on they are now decided for.
     before, after: the scores on the dev set; `after` is optimistic.
     crossfitted: the scores when no document has a part in the offsets it is decided with.
+    counts: of each document that has gold for the component, decided so.
     compared: the cross-fitted score in the metric of a threshold for each label, `"labels"`, and of
         one for all, `"common"`, whatever is taken; empty where labels are not decided one by one.
     notes: what there is to say about labels, and why nothing was changed.
@@ -83,6 +85,7 @@ class Calibration:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     crossfitted: Mapping[str, Any]
+    counts: DocumentCounts
     thresholds: Mapping[str, float] = field(default_factory=dict)
     compared: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -91,6 +94,10 @@ class Calibration:
     def gain(self) -> float:
         """The cross-fitted gain in the metric."""
         return float(self.crossfitted[self.metric] - self.before[self.metric])
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was found, for JSON: all but the counts."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "counts"}
 
     def to_text(self) -> str:
         """What was found, for people."""
@@ -195,11 +202,11 @@ def calibrate(
             f"Nothing was changed: cross-fitted the gain is {gain:+.2f} with a standard error of "
             f"{error:.2f}, which may be chance."
         )
-        best, crossfitted = {}, before
+        best, crossfitted, counts = {}, before, before_counts
     elif best:
         after, _ = _decided(search, [(best, everything)])
     elif search.tested:
-        crossfitted = before
+        crossfitted, counts = before, before_counts
     search.apply(best)
     return Calibration(
         component=name,
@@ -208,6 +215,7 @@ def calibrate(
         before=before,
         after=after,
         crossfitted=crossfitted,
+        counts=DocumentCounts(search.labels, counts),
         thresholds=search.thresholds_of(best),
         compared=compared,
         notes=notes,

@@ -1,6 +1,5 @@
 """Commands for experiments."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -198,6 +197,6 @@ def calibrate(
             folds=folds,
         )
         if record is not None:
-            write_json(record, asdict(found))
+            write_json(record, found.to_dict())
     typer.echo(found.to_text())
     typer.echo(f"Saved to {output}")

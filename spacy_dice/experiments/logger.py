@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from statistics import median
 from typing import IO, Any, TypedDict
@@ -20,6 +21,15 @@ class Log(TypedDict):
     last_step: int
     step_seconds: dict[str, float]
 
+
+class StopTraining(BaseException):
+    """A watcher has seen enough: no error of the training, and nothing that catches those."""
+
+
+# What is called in this process after each evaluation, with the step and the dev score. It may
+# raise `StopTraining`.
+Watch = Callable[[int, float], None]
+WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 LogStep = Callable[[dict[str, Any] | None], None]
 NAME = "spacy_dice.run_log"
@@ -66,6 +76,8 @@ class RunLog:
         else:
             self.curve.append([info["step"], float(info["score"])])
             self.curve_seconds.append(now[0] - self.began[0])
+            if (watch := WATCH.get()) is not None:
+                watch(int(info["step"]), float(info["score"]))
         if self.progress is not None and now[0] - self.told >= PROGRESS_SECONDS:
             # A bar that stands still is no reason to end the training.
             with suppress(OSError):

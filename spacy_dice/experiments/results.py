@@ -143,10 +143,11 @@ def how_long(runs: Iterable[Record]) -> str:
     return " or ".join(parts)
 
 
-def read_folder(folder: Path, baseline: str | None = None) -> Results:
+def read_folder(folder: Path, baseline: str | None = None, *, part: Part | None = None) -> Results:
     """Read a folder of results.
 
     baseline: the row that the others are compared with; without it, that of the matrix.
+    part: `dev`, to look at no test score where there is one.
     RAISES: FileNotFoundError, ValueError.
     """
     index = folder / INDEX
@@ -156,6 +157,9 @@ def read_folder(folder: Path, baseline: str | None = None) -> Results:
     failed: dict[str, str] = {}
     runs: dict[str, dict[str, dict[int, Record]]] = {name: {} for name in matrix["datasets"]}
     for record in read_records(folder):
+        if part == "dev":
+            record.pop("test", None)
+            record.pop("test_counts", None)
         dataset, row, seed = record["dataset"], record["loss"], record["seed"]
         if "error" in record:
             failed[f"{dataset} / {row} / seed {seed}"] = record["error"]

@@ -210,11 +210,12 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> Outcome:
         result["offsets"] = calibration.offsets
         # Not what the dev set shows after tuning on it: that would not be comparable.
         result["dev"] = _kept(calibration.crossfitted)
+        result["dev_counts"] = pack(calibration.counts)
         result["dev_tuned"] = _kept(calibration.after)
     if "dev" not in result:
         examples = annotated(nlp, Corpus(dataset.dev)(nlp))
         result["dev"] = score(nlp, examples, dataset.component)
-        if found is not None and not dataset.test:
+        if found is not None:
             result["dev_counts"] = pack(count_documents(examples, found[1]))
     if dataset.test:
         examples = annotated(nlp, Corpus(dataset.test)(nlp))

@@ -2,12 +2,15 @@
 
 import json
 
+import pytest
 import spacy
 from small_dev import make_doc
 from small_matrix import ROOT, SMALL
 from spacy.tokens import DocBin
 
+from spacy_dice.components import score_of
 from spacy_dice.experiments.matrix import read_matrix
+from spacy_dice.experiments.packing import unpack
 from spacy_dice.experiments.runner import compare
 
 
@@ -40,6 +43,7 @@ def test_a_calibrated_row_of_a_matrix(tmp_path):
             "SE": "dice.SE.v1",
             "SE, calibrated": {"calibrate": "SE"},
             "SE, one threshold": {"calibrate": "SE", "labels": False},
+            "SE, macro F1": {"calibrate": "SE", "metric": "macro"},
             "SE, prior": {
                 "loss": "dice.SE.v1",
                 "overrides": {
@@ -68,6 +72,16 @@ def test_a_calibrated_row_of_a_matrix(tmp_path):
     assert len(common["offsets"]) > 1
     assert len(set(common["offsets"].values())) == 1
     assert common["hash"] != record["hash"]
+    file = tmp_path / "out" / "small" / "SE, macro F1" / "0.json"
+    macro = json.loads(file.read_text(encoding="utf8"))
+    assert macro["definition"]["metric"] == "macro"
+    assert macro["dev_tuned"]["spans_sc_macro_f"] >= record["dev_tuned"]["spans_sc_macro_f"]
+    # How sure the dev scores are can be told: the counts of the documents give the scores.
+    for found, key in ((plain, score), (record, score), (macro, "spans_sc_macro_f")):
+        counts = unpack(found["dev_counts"]).array
+        assert len(counts) == 30
+        of_counts = score_of(key).of_counts
+        assert of_counts(counts.sum(axis=0)) == pytest.approx(found["dev"][key], abs=1e-5)
     prior = json.loads((tmp_path / "out" / "small" / "SE, prior" / "0.json").read_text("utf8"))
     assert prior["definition"]["config"] != plain["definition"]["config"]
     assert prior["dev"] != plain["dev"]

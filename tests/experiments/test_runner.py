@@ -15,6 +15,7 @@ from small_matrix import SMALL, matrix_content, read_all, write_matrix
 from spacy_dice.counts import micro_f
 from spacy_dice.experiments import runner, training
 from spacy_dice.experiments.definition import runs_of
+from spacy_dice.experiments.logger import WATCH, StopTraining
 from spacy_dice.experiments.matrix import parse_matrix, read_matrix
 from spacy_dice.experiments.packing import unpack
 from spacy_dice.experiments.report import write_report
@@ -134,6 +135,36 @@ def test_second_start_trains_nothing(whole):
     summary = compare(read_matrix(path), output)
     assert (summary.trained, summary.found, summary.failed) == (0, 12, {})
     assert {p: p.stat().st_mtime_ns for p in output.rglob("*.json")} == before
+
+
+def test_a_watcher_sees_each_evaluation_and_may_end_the_training(tmp_path):
+    content = matrix_content(tmp_path, seeds=[0], losses={"CE": "dice.CE.v1"})
+    job = training.Job(runs=tuple(runs_of(parse_matrix(content, name="m", owner="m"))[:1]))
+    seen = []
+
+    def watch(step, score):
+        seen.append((step, score))
+        if step == 3:
+            raise StopTraining
+
+    token = WATCH.set(watch)
+    try:
+        with pytest.raises(StopTraining):
+            training.run_job(job)
+    finally:
+        WATCH.reset(token)
+    curve = training.run_job(job)[0]["curve"]
+    assert [(step, pytest.approx(score, abs=1e-5)) for step, score in curve[:2]] == seen
+    assert [step for step, _ in curve] == [0, 3, 6]
+
+
+def test_the_test_scores_need_not_be_looked_at(whole):
+    table = read_folder(whole[1], part="dev").tables["tags"]
+    assert table.part == "dev"
+    for name, runs in table.rows.items():
+        found = read_all(whole[1])[f"tags/{name}/0.json"]
+        assert runs.scores("tag_macro_f")[0] == found["dev"]["tag_macro_f"]
+        assert not {"test", "test_counts"} & set(runs.by_seed[0])
 
 
 def test_training_to_convergence(tmp_path):
