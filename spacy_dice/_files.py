@@ -80,6 +80,20 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(path.parent) as scratch:
+        folder = scratch / "new"
+        folder.mkdir()
+        yield folder
+        # Who is killed between the two renames leaves no folder, but never half of one.
+        if path.exists():
+            path.rename(scratch / "old")
+        folder.rename(path)
+
+
+@contextmanager
 def filled_folder(path: Path, last: str = "") -> Iterator[Path]:
     """A folder to write files into, which all move to the folder `path` when the block ends.
 
@@ -95,9 +109,12 @@ def filled_folder(path: Path, last: str = "") -> Iterator[Path]:
             file.replace(path / file.name)
 
 
-def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left in a folder that nobody else writes to."""
-    for part in sorted(folder.glob(f"**/*{UNFINISHED}")):
+def clear_unfinished(folder: Path, *, deep: bool = True) -> None:
+    """Remove what killed processes left in a folder that nobody else writes to.
+
+    deep: in the folders in it, too.
+    """
+    for part in sorted(folder.glob(f"{'**/' * deep}*{UNFINISHED}")):
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:

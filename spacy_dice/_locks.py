@@ -2,19 +2,25 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+# So often is looked whether a lock that is waited for is free.
+WAIT_SECONDS = 0.02
+
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
+def locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """Hold the lock of a file while the block runs; the file is made, and removed at the end.
 
+    wait: until it is free.
     Yields whether this process has it: False at once where another one does.
     """
-    file = _take(path)
+    while (file := _take(path)) is None and wait:
+        time.sleep(WAIT_SECONDS)
     try:
         yield file is not None
     finally:

@@ -109,6 +109,32 @@ def recommendation(text: str, component: str | None = None, *, owner: str = "con
     return f"{name}: {row.name_of_loss(row.recipe.loss)}: {row.recipe.why}"
 
 
+def set_stock(text: str, component: str, *, owner: str = "config") -> str:
+    """The text of a config in which a component is spaCy's own, with its loss.
+
+    text, component, owner: as in `set_loss`. RAISES: ValueError.
+    """
+    before = _read(text, owner)
+    component, row = _component(before, component, owner)
+    after = deepcopy(before)
+    _take_loss(after, component)
+    _take_training(after, component)
+    after["components"][component]["factory"] = row.stock
+    return _rewritten(text, before, after)
+
+
+def set_settings(text: str, settings: Mapping[str, JSON], *, owner: str = "config") -> str:
+    """The text of a config with other values of some settings, by their dotted names.
+
+    text, owner: as in `set_loss`. RAISES: ValueError for a text that is no config.
+    """
+    before = _read(text, owner)
+    after = deepcopy(before)
+    for key, value in settings.items():
+        _set(after, key.split("."), value)
+    return _rewritten(text, before, after)
+
+
 def stock_twin(config: Mapping[str, JSON]) -> Config:
     """The config without what is of this package: stock factories, no losses.
 
@@ -322,6 +348,8 @@ class _Text:
 
 def _rewritten(text: str, before: Config, after: Config) -> str:
     """The text of `before`, changed where `after` is another config."""
+    if after == before:
+        return text
     edited = _Text(text)
     olds, news = _nodes(before), _nodes(after)
     present = {path for path, _ in edited.parts}

@@ -11,6 +11,7 @@ from spacy_dice._files import (
     clear_unfinished,
     filled_folder,
     new_folder,
+    replaced_folder,
     write_bytes,
     write_json,
     write_text,
@@ -106,10 +107,32 @@ def test_filled_folder(tmp_path, monkeypatch):
     assert (tmp_path / "a.txt").read_text(encoding="utf8") == "new"
 
 
+def test_replaced_folder(tmp_path):
+    path = tmp_path / "folder"
+    before = []
+    for name in ("first", "second"):
+        with replaced_folder(path) as folder:
+            (folder / name).touch()
+            assert [p.name for p in tmp_path.glob("folder/*")] == before
+        before = [name]
+        assert names(path) == [name]
+
+    def fail():
+        with replaced_folder(path) as folder:
+            (folder / "third").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert names(tmp_path) == ["folder", "second"]
+
+
 def test_what_a_killed_process_leaves_is_cleared(tmp_path):
     (tmp_path / "a" / ".x.unfinished" / "new").mkdir(parents=True)
     (tmp_path / "a" / ".x.unfinished" / "new" / "file").touch()
     (tmp_path / ".1-2.unfinished").touch()
     (tmp_path / "a" / "kept.json").touch()
+    clear_unfinished(tmp_path, deep=False)
+    assert names(tmp_path) == [".x.unfinished", "a", "file", "kept.json", "new"]
     clear_unfinished(tmp_path)
     assert names(tmp_path) == ["a", "kept.json"]

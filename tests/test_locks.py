@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 from spacy_dice._locks import locked
 
@@ -24,6 +25,20 @@ def test_one_holds_it_until_its_end(tmp_path):
     assert not path.exists()
     with locked(path) as third:
         assert third
+
+
+def test_who_waits_gets_it_when_it_is_free(tmp_path):
+    path = tmp_path / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "True\n"
+        # The other process ends, and its lock with it, while this one waits.
+        threading.Timer(0.1, process.stdin.close).start()
+        with locked(path, wait=True) as ours:
+            assert ours
+            process.wait()
+    assert not path.exists()
 
 
 def test_who_is_killed_does_not_hold_it(tmp_path):

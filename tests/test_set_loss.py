@@ -9,7 +9,7 @@ from thinc.api import Config
 
 from spacy_dice.callbacks import UseLosses
 from spacy_dice.components import COMPONENTS, row_of, row_of_factory
-from spacy_dice.configs import loss_block, set_loss, stock_twin
+from spacy_dice.configs import loss_block, set_loss, set_settings, set_stock, stock_twin
 from spacy_dice.losses import CE, FL
 
 WAYS = ("callback", "factory")
@@ -161,3 +161,26 @@ def test_refusals(case):
 def test_another_callback_is_no_hindrance_for_a_factory():
     text = set_loss(with_callback(fresh(["ner"])), "ner", "FL", way="factory")
     assert read(text)["initialize"]["before_init"] == {"@callbacks": "my_callback.v1"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_component_is_stock_again(config, way):
+    """With its comments, whichever way it had another loss."""
+    for name, settings in read(config)["components"].items():
+        if row_of_factory(settings["factory"]) is None:
+            continue
+        changed = set_loss(config, name, "FL", way=way)
+        back = set_stock(changed, name)
+        assert read(back) == read(config)
+        assert set(comments(back)) <= set(comments(config))
+        assert set_stock(config, name) == config
+
+
+def test_settings_are_changed_and_nothing_else(config):
+    text = set_settings(config, {"training.dropout": 0.25, "training.optimizer.L2": 0.5})
+    expected = read(config)
+    expected["training"]["dropout"] = 0.25
+    expected["training"]["optimizer"]["L2"] = 0.5
+    assert read(text) == expected
+    assert comments(text) == comments(config)
+    assert set_settings(config, {}) == config
