@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .experiments.runner import compare
     from .losses import ASL, CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, MacroF1
     from .metrics import soft_f1_score
+    from .tuning import tune
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "diagnose",
     "set_loss",
     "soft_f1_score",
+    "tune",
     "use_losses",
 ]
 
@@ -59,5 +61,6 @@ __getattr__, __dir__ = attach(
         "experiments.runner": ["compare"],
         "losses": ["ASL", "CE", "DL", "DSC", "F1", "FL", "SE", "TL", "WCE", "Compound", "MacroF1"],
         "metrics": ["soft_f1_score"],
+        "tuning": ["tune"],
     },
 )

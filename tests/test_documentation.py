@@ -17,10 +17,13 @@ import typer
 from promises import PAGE as GUARANTEES
 from promises import name_of_test, rows_of, with_counts
 from spacy import registry
+from spacy.util import load_config
 from thinc.api import Config
 from typer.testing import CliRunner
 
+from spacy_dice.components import COMPONENTS
 from spacy_dice.experiments.matrix import parse_matrix
+from spacy_dice.tuning.space import flat, make_space
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -162,8 +165,13 @@ def test_a_config_that_is_wrong_is_found(source):
 
 
 @each("yaml")
-def test_matrices_are_valid(block):
-    parse_matrix(srsly.yaml_loads(block.source), name="page", owner="page")
+def test_matrices_and_searches_are_valid(block):
+    content = srsly.yaml_loads(block.source)
+    if block.mark == "search":
+        values = flat(load_config(ROOT / "configs" / "ner.cfg", interpolate=True))
+        make_space(COMPONENTS["dice_ner"], values, content, "page")
+    else:
+        parse_matrix(content, name="page", owner="page")
 
 
 @each("text")

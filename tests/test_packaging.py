@@ -48,7 +48,7 @@ def imported():
 
 
 # What users bring along: these extras are for them, and what is in no extra but these is optional.
-EXTRAS = ("torch", "transformers", "report", "dask")
+EXTRAS = ("torch", "transformers", "report", "tune", "dask")
 
 
 def test_imports_are_declared():

@@ -9,6 +9,7 @@ from .corpora import corpus
 from .diagnose import diagnose
 from .evaluate import evaluate
 from .experiments import calibrate, compare, report
+from .tune import tune
 
 __all__ = [
     "app",
@@ -21,6 +22,7 @@ __all__ = [
     "init_config",
     "main",
     "report",
+    "tune",
 ]
 
 

@@ -154,7 +154,7 @@ def read_index(path: Path) -> Index:
 
     RAISES: ValueError if it is something else.
     """
-    index = _read_json(path, _REMOVE_INDEX)
+    index = read_object(path, _REMOVE_INDEX)
     _check(
         path, index, {"name": str, "baseline": str, "datasets": list, "losses": list}, _REMOVE_INDEX
     )
@@ -170,7 +170,7 @@ def read_record(path: Path) -> Record | None:
     """The record of a run, or None. RAISES: ValueError if the file is something else."""
     if not path.is_file():
         return None
-    record = _read_json(path, _REMOVE_RECORD)
+    record = read_object(path, _REMOVE_RECORD)
     _check(path, record, {"dataset": str, "loss": str, "seed": int}, _REMOVE_RECORD)
     if "error" in record:
         _check(path, record, {"error": str}, _REMOVE_RECORD)
@@ -186,7 +186,11 @@ _REMOVE_INDEX = "remove the folder, or put back the file"
 _KINDS = {str: "a string", int: "an integer", list: "a list", dict: "an object"}
 
 
-def _read_json(path: Path, remedy: str) -> dict[str, Any]:
+def read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """The content of a JSON file.
+
+    remedy: what to do if it is no object. RAISES: ValueError for such a file.
+    """
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:

@@ -45,7 +45,12 @@ def write_report(
             message = f"plots need `pip install 'spacy-dice[report]'` ({error}); or --no-plots"
             raise ModuleNotFoundError(message) from error
         figures = draw_all(results, output)
-    sections = sections_of(analysis, figures)
+    write_pages(output, results, sections_of(analysis, figures))
+    return analysis.overview() if results.tables else None
+
+
+def write_pages(output: Path, results: Results, sections: Sequence[Section]) -> None:
+    """Write `report.md` and `index.html` into a folder that has the figures of the sections."""
     svgs = {
         figure.stem: (output / f"{figure.stem}.svg").read_text(encoding="utf8")
         for section in sections
@@ -53,7 +58,6 @@ def write_report(
     }
     write_text(output / "report.md", to_markdown(results, sections))
     write_text(output / "index.html", to_html(results, sections, svgs))
-    return analysis.overview() if results.tables else None
 
 
 def to_markdown(results: Results, sections: Sequence[Section]) -> str:

@@ -15,6 +15,10 @@ CAPTIONS = {
     "dotted line is where the baseline ends.",
     "speed": "The step at which each seed of a loss reaches the final dev score of the same seed "
     "of the baseline. The large mark is the median; an arrow says that a seed never does.",
+    "trials": "The best dev score so far of each trial while training, before its decisions are "
+    "tuned; what ends early fell behind.",
+    "parallel": "Each line is a trial that was trained to its end: its dev score with tuned "
+    "decisions, its loss, and the settings that were searched.",
     "frequency": "F1 by how frequent types are in the training data.",
 }
 

@@ -43,7 +43,7 @@ def single_matrix(
         "train": str(train),
         "dev": str(dev),
         "config": owner,
-        "component": component or _only_component(config),
+        "component": component or only_component(config),
     }
     if test is not None:
         dataset["test"] = str(test)
@@ -57,7 +57,8 @@ def single_matrix(
     return parse_matrix(content, name=name, owner=owner)
 
 
-def _only_component(config: Path) -> str:
+def only_component(config: Path) -> str:
+    """The only component of a config that can have a loss. RAISES: ValueError for none, several."""
     try:
         components = load_config(config).get("components", {})
     except ValueError as error:
