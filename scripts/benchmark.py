@@ -100,7 +100,11 @@ def examples(vocab: Vocab, *, n_docs: int = 25, n_words: int = 20, seed: int = 0
         label = "ABCD"[rng.integers(4)]
         gold.cats = {name: float(name == label) for name in "ABCD"}
         gold.spans["sc"] = [Span(gold, 3, 5, label=label)]
-        made.append(Example(Doc(vocab, words=words), gold))
+        predicted = Doc(vocab, words=words)
+        gold.spans["answer"] = [gold[3:5]]
+        for doc in (gold, predicted):
+            doc.spans["query"] = [doc[:3]]
+        made.append(Example(predicted, gold))
     return made
 
 

@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--scale", choices=["cpu", "full"], default="cpu", help="full: no samples, but all docs"
     )
     parser.add_argument("--separator", default="", help="token between the texts of a pair")
+    parser.add_argument("--skip-bad", action="store_true", help="leave wrong questions out")
+    parser.add_argument("--window", type=int, default=0, help="tokens of a context; 0: all")
+    parser.add_argument("--stride", type=int, default=0, help="tokens from window to window")
     options = parser.parse_args(arguments)
     names = options.names or list(DATASETS)
     try:
@@ -27,14 +30,20 @@ def main(arguments: list[str] | None = None) -> None:
             if not options.names and not all(file.exists() for file in files):
                 print(f"{name}: left out, not all of its files are in {options.assets}")
                 continue
+            skipped: list[str] = []
             counts = convert(
                 name,
                 options.assets,
                 options.output / name,
                 full=options.scale == "full",
                 separator=options.separator,
+                skipped=skipped if options.skip_bad else None,
+                window=options.window,
+                stride=options.stride,
             )
             print(f"{name}: " + ", ".join(f"{split} {n}" for split, n in counts.items()))
+            if skipped:
+                print(f"{name}: {len(skipped)} bad questions left out; first: {skipped[0]}")
     except ValueError as error:
         parser.exit(1, f"{error}\n")
 

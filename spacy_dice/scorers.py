@@ -294,7 +294,7 @@ def _more_of_query_spans(
             more[f"{kind}answer_{name}"] = mean
     more["no_answer_acc"] = sum(em for em, _ in without) / len(without) if without else None
     counts = count_documents(annotated, answer_items(key)).array.sum(axis=(0, 1))
-    more["answer_span_f"] = f_score(*counts)
+    more["answer_span_f"] = float(f_score(*counts))
     return more
 
 

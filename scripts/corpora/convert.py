@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from spacy_dice._validation import check_choice, refuse
 from spacy_dice.corpora import write_docs
+from spacy_dice.queries import windows
 
 from .lines import numbered_lines
 from .splits import SPLITS, Sample
@@ -25,7 +26,12 @@ def files_of(name: str, assets_dir: str | Path) -> dict[str, Path]:
 
 
 def read(
-    name: str, assets_dir: str | Path, *, full: bool = False, separator: str = ""
+    name: str,
+    assets_dir: str | Path,
+    *,
+    full: bool = False,
+    separator: str = "",
+    skipped: list[str] | None = None,
 ) -> dict[str, list[Doc]]:
     """Read a data set into docs.
 
@@ -34,6 +40,7 @@ def read(
         it.
     full: all docs of a data set of which otherwise only a sample is taken.
     separator: the token between the texts of a pair; without it, that of the data set.
+    skipped: takes what is wrong with questions that are left out; without it they are refused.
 
     Returns split -> docs, in the order of the files; the splits are train, dev and test, plus
     any further test set of the data set.
@@ -55,13 +62,16 @@ def read(
     reader = dataset.reader
     if separator and isinstance(reader, partial) and "separator" in reader.keywords:
         reader = partial(reader, separator=separator)
+    if skipped is not None and dataset.task == "query_spans":
+        reader = partial(reader, skipped=skipped)
     nlp = spacy.blank(dataset.lang)
     splits: dict[str, list[Doc]] = {split: [] for split in SPLITS}
     for part, path in paths.items():
         cut = dataset.cuts.get(part)
         for doc in reader(path, nlp):
-            split = listed.get(doc.user_data.get("id", ""))
-            splits.setdefault(split or (cut(doc) if cut else part), []).append(doc)
+            split = listed.get(doc.user_data.get("id", "")) or (cut(doc) if cut else part)
+            if split:
+                splits.setdefault(split, []).append(doc)
     for split, choose in dataset.samples.items():
         if not (full and isinstance(choose, Sample)):
             splits[split] = choose(splits[split])
@@ -75,17 +85,27 @@ def convert(
     *,
     full: bool = False,
     separator: str = "",
+    skipped: list[str] | None = None,
+    window: int = 0,
+    stride: int = 0,
 ) -> dict[str, int]:
     """Write a data set as `<output_dir>/<split>.spacy`, one file for each split of `read`.
 
     The whole data set is read before the first file appears, and each file appears complete
     under its name: a failure leaves no file and none half written.
 
-    full, separator: as for `read`.
+    full, separator, skipped: as for `read`.
+    window, stride: of the contexts of questions, in tokens: see `spacy_dice.queries.windows`; 0 for
+        whole contexts.
 
     Returns split -> number of docs.
 
     Raises `ValueError` as `read` does.
     """
-    splits = read(name, assets_dir, full=full, separator=separator)
+    splits = read(name, assets_dir, full=full, separator=separator, skipped=skipped)
+    if window and DATASETS[name].task == "query_spans":
+        splits = {
+            split: [part for doc in docs for part in windows(doc, window, stride)]
+            for split, docs in splits.items()
+        }
     return write_docs(splits, Path(output_dir))

@@ -103,7 +103,9 @@ def _annotated(
     """Return `text` as a doc with `spans`; raise `ValueError` saying what does not fit."""
     if not tokens:
         tokens = [(token.idx, token.idx + len(token)) for token in nlp.make_doc(text)]
-    doc = _doc(nlp, text, _cut(tokens, {offset for span in spans for offset in span[:2]}))
+    doc = doc_of_tokens(
+        nlp, text, cut_tokens(tokens, {offset for span in spans for offset in span[:2]})
+    )
     found = [_span(doc, *span) for span in spans]
     if spans_key:
         doc.spans[spans_key] = found
@@ -112,7 +114,7 @@ def _annotated(
     return doc
 
 
-def _cut(tokens: list[tuple[int, int]], offsets: set[int]) -> list[tuple[int, int]]:
+def cut_tokens(tokens: list[tuple[int, int]], offsets: set[int]) -> list[tuple[int, int]]:
     """Return `tokens` cut at those of `offsets` that lie inside one."""
     pieces: list[tuple[int, int]] = []
     for start, end in tokens:
@@ -121,7 +123,8 @@ def _cut(tokens: list[tuple[int, int]], offsets: set[int]) -> list[tuple[int, in
     return pieces
 
 
-def _doc(nlp: Language, text: str, tokens: list[tuple[int, int]]) -> Doc:
+def doc_of_tokens(nlp: Language, text: str, tokens: list[tuple[int, int]]) -> Doc:
+    """Return `text` as a doc with these tokens. Raises `ValueError` if they do not spell it."""
     words = [text[start:end] for start, end in tokens]
     starts = [start for start, _ in tokens[1:]] + [len(text)]
     gaps = [text[end:start] for (_, end), start in zip(tokens, starts, strict=True)]

@@ -39,15 +39,15 @@ class Source:
     name: what users call it.
     title: what its authors call it, for people.
     lang: language code for `spacy.blank`.
-    task: the component that the annotation is for: ner, spancat (and span_finder), tagger, textcat
-        or textcat_multilabel. Rows for the tagger that come from Universal Dependencies also carry
-        POS, morphological features and, where the treebank has them, lemmas.
+    task: the component that the annotation is for: ner, spancat (and span_finder), tagger, textcat,
+        textcat_multilabel or query_spans. Rows for the tagger that come from Universal Dependencies
+        also carry POS, morphological features and, where the treebank has them, lemmas.
     licence: as its source states it.
     url: public address that the paths of `files` are relative to; empty for data that have none.
     files: part (a split, or `all`) -> its file.
     reader: turns one file, given its path and a blank pipeline, into docs.
-    cuts: part -> the function that names the split of each of its docs; a part without one is
-        a split.
+    cuts: part -> the function that names the split of each of its docs, or none, "", for one that
+        is left out; a part without a function is a split.
     samples: split -> which of its docs are kept, after the cuts; without one, all.
     folder: its folder below the assets folder (default: the name).
     extra: whether it is only downloaded by `spacy project assets --extra`.

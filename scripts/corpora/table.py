@@ -1,13 +1,14 @@
 """The table of data sets: one row each.
 
 A row says where the files come from, how they are read and how they are split; everything else
-is shared. A new data set is a new row of `tokens` or `texts`, and a reader only if its format is
-new; afterwards `python scripts/project.py` brings project.yml up to date.
+is shared. A new data set is a new row of `tokens`, `texts` or `questions`, and a reader only if its
+format is new; afterwards `python scripts/project.py` brings project.yml up to date.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from .questions import QUESTIONS
 from .source import Source
 from .splits import Imbalance
 from .texts import QQP, TEXTS
@@ -25,7 +26,7 @@ QQP_TRAINS = {
 # Percent of the docs of train that are positive, which have a span where there are spans, while
 # the size of train is the same. Dev and test sets stay what they are.
 PERCENT = (40, 20, 10, 5, 2, 1)
-BY_NAME = {row.name: row for row in (*TOKENS, *TEXTS)}
+BY_NAME = {row.name: row for row in (*TOKENS, *TEXTS, *QUESTIONS)}
 IMBALANCED = (
     *(
         replace(

@@ -136,12 +136,40 @@ class QuerySpans(SpanFinder):
     def predict(self, docs: Iterable[Doc]) -> Floats2d:
         """The scores of the model, `(n_tokens, 2)`: probabilities, or logits with `"document"`.
 
-        RAISES: ValueError for a document without a query.
+        RAISES: ValueError for a document without a query, and one that a transformer cut off.
         """
         docs = list(docs)
         for doc in docs:
-            self.start_of(doc)
+            self.check_pieces(doc, self.start_of(doc))
         return super().predict(docs)
+
+    def check_pieces(self, doc: Doc, start: int) -> None:
+        """Refuse a document that a transformer cut off, or whose separator it does not know.
+
+        start: where the context begins.
+        RAISES: ValueError.
+        """
+        found = doc._.trf_data if doc.has_extension("trf_data") else None
+        if found is None or len(found.align.lengths) != len(doc):
+            return
+        owner, name = f"[components.{self.name}]", name_of(doc, self.cfg["query_key"])
+        pieces = found.align.lengths
+        # Blanks have no word pieces.
+        words = [token.i for token in doc if not token.is_space]
+        if words and not pieces[words[-1]]:
+            taken = sum(1 for i in words if pieces[i])
+            refuse(
+                owner,
+                f"the transformer took {taken} of the {len(words)} words of {name}: cut contexts "
+                "by spacy_dice.queries.windows, or answer(…, window=…, stride=…)",
+            )
+        if start and pieces[start - 1] != 1:
+            refuse(
+                owner,
+                f"the transformer makes {pieces[start - 1]} word pieces of the separator "
+                f"{self.cfg['separator']!r} of {name}: take the one that its tokenizer knows, "
+                '"</s>" for RoBERTa',
+            )
 
     def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
         """Set the answers, the most probable first, and their scores."""

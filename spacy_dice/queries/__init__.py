@@ -5,6 +5,7 @@ NER with a query for each type.
 """
 
 from .answer import answer
+from .cutting import windows
 from .documents import make_query_doc
 
-__all__ = ["answer", "make_query_doc"]
+__all__ = ["answer", "make_query_doc", "windows"]

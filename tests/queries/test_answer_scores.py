@@ -90,6 +90,7 @@ def test_all_questions_together_are_those_of_squad():
     ):
         assert 100 * scores[ours] == pytest.approx(expected[their]), ours
         assert 0 < scores[ours] < 1
+    assert all(type(value) is float for key, value in scores.items() if "answer_" in key)
     # spaCy's own are kept.
     assert 0 < scores["spans_answer_f"] < 1
 

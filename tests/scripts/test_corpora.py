@@ -347,7 +347,8 @@ def test_unknown_data_set_suggests_the_nearest(function, tmp_path):
 def test_rows_are_consistent(name):
     dataset = DATASETS[name]
     assert dataset.name == name
-    assert dataset.task in {"ner", "spancat", "tagger", "textcat", "textcat_multilabel"}
+    tasks = {"ner", "spancat", "tagger", "textcat", "textcat_multilabel", "query_spans"}
+    assert dataset.task in tasks
     assert dataset.licence
     assert set(dataset.cuts) <= set(dataset.files)
     assert set(dataset.samples) <= {"train", "dev", "test"}
