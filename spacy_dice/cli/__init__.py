@@ -3,6 +3,7 @@
 What a command calls is imported inside it, so that `python -m spacy --help` stays quick.
 """
 
+from .answer import answer
 from .app import app
 from .configs import debug_data, init_config
 from .corpora import corpus
@@ -12,6 +13,7 @@ from .experiments import calibrate, compare, report
 from .tune import tune
 
 __all__ = [
+    "answer",
     "app",
     "calibrate",
     "compare",

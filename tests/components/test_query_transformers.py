@@ -4,6 +4,9 @@ import pytest
 import spacy
 from pipelines import finder_model
 from questions import QUESTIONS, question, questions
+from small_matrix import ROOT
+from spacy.cli.train import train as spacy_train
+from spacy.tokens import DocBin
 from thinc.api import Adam, Config
 from tiny_transformer import LISTENER, save_bert, transformer
 
@@ -67,3 +70,29 @@ def test_a_separator_that_the_tokenizer_does_not_know(nlp):
             answer(nlp, "Who is it?", "She is.")
     finally:
         pipe.cfg["separator"] = "[SEP]"
+
+
+@pytest.mark.parametrize("name", ["qa", "qa_trf"])
+@pytest.mark.parametrize("normalize", ["token", "document"])
+def test_shipped_configs_train(name, normalize, tmp_path):
+    nlp = spacy.blank("en")
+    docs = [question(nlp, i) for i in range(len(QUESTIONS))]
+    DocBin(docs=docs).to_disk(tmp_path / "all.spacy")
+    corpus = str(tmp_path / "all.spacy")
+    overrides = {
+        "paths.train": corpus,
+        "paths.dev": corpus,
+        "training.max_steps": 4,
+        "training.eval_frequency": 2,
+        "components.qa.threshold": 0.0,
+        "components.qa.normalize": normalize,
+    }
+    if normalize == "document":
+        overrides["components.qa.model.scorer.@layers"] = "Linear.v1"
+    if name == "qa_trf":
+        overrides["paths.transformer"] = save_bert(tmp_path / "bert")
+    spacy_train(ROOT / "configs" / f"{name}.cfg", tmp_path / "out", overrides=overrides)
+    nlp = spacy.load(tmp_path / "out" / "model-last")
+    assert {"answer_f", "answer_em", "no_answer_acc"} <= set(nlp.meta["performance"])
+    [found] = answer(nlp, *QUESTIONS[0][:2])
+    assert found.text in QUESTIONS[0][1]

@@ -72,7 +72,8 @@ def saved(tmp_path_factory):
         "parser": transitions("parser", LISTENER),
     }
     losses = {}
-    for factory in sorted({case.factory for case in CASES.values()}):
+    # What spaCy has no component for cannot be there without the package.
+    for factory in sorted({case.factory for case in CASES.values()} - {"query_spans"}):
         config = dict(CASES[factory].config)
         if factory in listening:
             config["model"] = listening[factory]
