@@ -4,11 +4,14 @@ None has its official splits: the train sets are not part of what is downloaded 
 compare with each other only.
 """
 
+from dataclasses import replace
 from functools import partial
 
+from .columns import read_entities
 from .source import GITHUB, File, Source
-from .splits import Shares
-from .squad import SEPARATOR, ByTitle, read_squad
+from .splits import Negatives, Shares
+from .squad import SEPARATOR, ByTitle, read_queries, read_squad
+from .tokens import ENTITIES
 
 # The articles of one half of SQuAD's dev set, with 5,401 of its 10,570 questions.
 TRAIN_HALF = [
@@ -38,6 +41,17 @@ TRAIN_HALF = [
 ]
 # Those of the other file that are in the dev set, too.
 IN_BOTH = ("Genghis_Khan", "Huguenot", "Immune_system")
+
+WNUT17 = next(row for row in ENTITIES if row.name == "wnut17")
+# What is asked for by NER with queries, after the annotation guidelines.
+WNUT17_QUERIES = {
+    "person": "Which names of persons, real or fictional, are there?",
+    "location": "Which names of places are there, of countries, cities, streets or buildings?",
+    "corporation": "Which names of companies are there?",
+    "product": "Which names of products are there, of things that can be bought?",
+    "creative-work": "Which titles of works are there, of songs, films, books or games?",
+    "group": "Which names of groups are there, of bands, teams or organisations?",
+}
 
 QUESTIONS = (
     # The articles of SQuAD 2 below are among these: never train on one and test on the other.
@@ -92,5 +106,18 @@ QUESTIONS = (
         files={"all": File("quoref-dev-v0.1.json", "867acdddc541259dc911ab5de4fa510f")},
         reader=partial(read_squad, all_parts=True, separator=SEPARATOR),
         cuts={"all": Shares(train=60, dev=20, test=20)},
+    ),
+    # Entities as answers. Of the queries that a text has no answer to, train has two for each that
+    # it has one to; dev and test have all.
+    replace(
+        WNUT17,
+        name="wnut17_queries",
+        title=f"{WNUT17.title}, a query for each type",
+        task="query_spans",
+        reader=partial(
+            read_queries, reader=read_entities, queries=WNUT17_QUERIES, separator=SEPARATOR
+        ),
+        samples={"train": Negatives("answer", 2.0)},
+        folder="wnut17",
     ),
 )

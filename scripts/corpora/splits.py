@@ -68,6 +68,24 @@ def ordered(docs: list[Doc]) -> list[int]:
 
 
 @dataclass(frozen=True)
+class Negatives:
+    """Keep the documents with a span under `key`, and for each of them so many of the others.
+
+    Which ones depends on nothing but the documents (see `ordered`).
+    """
+
+    key: str
+    for_each: float
+
+    def __call__(self, docs: list[Doc]) -> list[Doc]:
+        """Return those of `docs` that are kept, in their order."""
+        others = [i for i in ordered(docs) if not _has(docs[i], self.key)]
+        wanted = round(self.for_each * (len(docs) - len(others)))
+        left_out = set(others[wanted:])
+        return [doc for i, doc in enumerate(docs) if i not in left_out]
+
+
+@dataclass(frozen=True)
 class Imbalance:
     """Keep, or repeat, so many positive and so many other documents: another share of positives.
 

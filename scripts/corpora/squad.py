@@ -1,7 +1,7 @@
 """Reader for JSON of SQuAD's form, with questions about paragraphs of articles."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 
 from spacy_dice._validation import refuse
 from spacy_dice.items import ALTERNATIVES
-from spacy_dice.queries import make_query_doc
+from spacy_dice.queries import entity_queries, make_query_doc
 from spacy_dice.queries.documents import SEPARATOR
 
 from .jsonl import cut_tokens, doc_of_tokens
@@ -101,6 +101,27 @@ def _place(context: str, answer: dict[str, Any]) -> tuple[int, int]:
         raise ValueError(f"the answer {text!r} is not at its offset {start}, where {found!r} is")
     start += len(text) - len(text.lstrip())
     return start, start + len(text.strip())
+
+
+def read_queries(
+    path: Path,
+    nlp: Language,
+    *,
+    reader: Callable[[Path, Language], Iterator[Doc]],
+    queries: Mapping[str, str],
+    separator: str = SEPARATOR,
+    skipped: list[str] | None = None,
+) -> Iterator[Doc]:
+    """Yield a query document for each text of another reader and each type of entity.
+
+    queries: what is asked for, by type.
+    """
+    asked = {label: nlp.make_doc(query) for label, query in queries.items()}
+    for number, doc in enumerate(reader(path, nlp), start=1):
+        name = f"{path.name} {number}"
+        for label, made in entity_queries(nlp.vocab, doc, asked, separator=separator, name=name):
+            made.user_data["id"] = f"{name} {label}"
+            yield made
 
 
 class ByTitle:

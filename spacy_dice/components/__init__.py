@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .documents import DiceMultiLabelTextCategorizer, DiceTextCategorizer
     from .factories import class_with_loss, register, with_loss
     from .queries import DiceQuerySpans, QuerySpans
+    from .query_ner import QueryNER
     from .spans import DiceSpanCategorizer, DiceSpanFinder
     from .table import (
         COMPONENTS,
@@ -46,6 +47,7 @@ __all__ = [
     "DiceSpanFinder",
     "DiceTagger",
     "DiceTextCategorizer",
+    "QueryNER",
     "QuerySpans",
     "Recipe",
     "Score",
@@ -65,6 +67,7 @@ _get, __dir__ = attach(
         "documents": ["DiceMultiLabelTextCategorizer", "DiceTextCategorizer"],
         "factories": ["class_with_loss", "register", "with_loss"],
         "queries": ["DiceQuerySpans", "QuerySpans"],
+        "query_ner": ["QueryNER"],
         "spans": ["DiceSpanCategorizer", "DiceSpanFinder"],
         "table": [
             "COMPONENTS",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
+from spacy.pipeline import Pipe, TrainablePipe
 from spacy.pipeline.factories import register_factories
 from spacy.pipeline.span_finder import DEFAULT_SPAN_FINDER_MODEL
 from spacy.tokens import Doc
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .._types import JSON
     from ..losses import AnyLoss
     from .base import LossMixin
+    from .query_ner import QueryNER
     from .table import Component
 
 _PACKAGE = "spacy-dice"
@@ -186,7 +187,27 @@ def make_query_spans(
     )
 
 
-FACTORIES: dict[str, Callable[..., TrainablePipe]] = {
+@Language.factory(
+    "query_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config={"scorer": {"@scorers": "spacy.ner_scorer.v1"}},
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_query_ner(
+    nlp: Language,
+    name: str,
+    queries: dict[str, str],
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "QueryNER":
+    """Make a `QueryNER` component, which asks a trained reader for entities."""
+    from .query_ner import QueryNER
+
+    _note_requirement(nlp)
+    return QueryNER(nlp, name, queries=queries, scorer=scorer)
+
+
+FACTORIES: dict[str, Callable[..., Pipe]] = {
+    "query_ner": make_query_ner,
     "query_spans": make_query_spans,
     **{f"dice_{stock}": _register(stock, loss) for stock, loss in DEFAULT_LOSSES.items()},
 }

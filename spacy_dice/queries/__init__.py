@@ -7,5 +7,6 @@ NER with a query for each type.
 from .answer import answer
 from .cutting import windows
 from .documents import make_query_doc
+from .entities import entity_queries
 
-__all__ = ["answer", "make_query_doc", "windows"]
+__all__ = ["answer", "entity_queries", "make_query_doc", "windows"]

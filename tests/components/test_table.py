@@ -44,8 +44,8 @@ def test_entry_points_are_those_of_the_table():
         for point in entry_points(group="spacy_factories")
         if point.dist is not None and point.dist.name == "spacy-dice"
     }
-    # The stock twin of what spaCy has not.
-    names = [*COMPONENTS, "query_spans"]
+    # The stock twin of what spaCy has not, and what asks it.
+    names = [*COMPONENTS, "query_spans", "query_ner"]
     assert points == {name: f"spacy_dice.components:make_{name}" for name in names}
 
 

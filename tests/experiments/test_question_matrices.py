@@ -14,6 +14,13 @@ from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.runner import compare
 
 
+def test_entities_are_compared():
+    matrix = read_matrix(ROOT / "configs" / "mrc_ner.yml")
+    for dataset in matrix.datasets.values():
+        for row in matrix.rows_of(dataset.name):
+            make_config(dataset, row)
+
+
 @pytest.mark.parametrize("name", ["qa", "qa_trf"])
 def test_rows_are_complete(name):
     """Each trained row makes a config; documents are normalized with a linear layer alone."""

@@ -8,7 +8,7 @@ import pytest
 import spacy
 from numpy.testing import assert_allclose
 from pipelines import TOK2VEC, annotations
-from questions import QUESTIONS, question
+from questions import QUESTIONS, READER, question
 from spacy.training import Example
 from spacy.util import registry
 from thinc.api import Adam, Config, fix_random_seed
@@ -16,20 +16,6 @@ from thinc.api import Adam, Config, fix_random_seed
 from spacy_dice.queries import answer, make_query_doc
 from spacy_dice.queries.reader import N_FEATURES, fuse_query, matches, query_fusion
 
-ENCODER = {
-    "@architectures": "spacy.MaxoutWindowEncoder.v2",
-    "width": 16,
-    "depth": 1,
-    "window_size": 1,
-    "maxout_pieces": 2,
-}
-READER = {
-    "@architectures": "dice.QueryReader.v1",
-    "tok2vec": TOK2VEC,
-    "encoder": ENCODER,
-    "scorer": {"@layers": "spacy.LinearLogistic.v1", "nO": 2},
-    "width": 16,
-}
 LINEAR = {**READER, "scorer": {"@layers": "Linear.v1", "nO": 2}}
 NORMALIZE = {"token": READER, "document": LINEAR}
 both = pytest.mark.parametrize("normalize", NORMALIZE)

@@ -180,6 +180,12 @@ COUNTS = {
     "squad_v2": [
         ("dev-v2.0-part.json", "train dev test", 6078, None, 0, "answer 2910, none 3168"),
     ],
+    # A document for each of six types; the samples of train are below.
+    "wnut17_queries": [
+        ("wnut17train.conll", "train", 4617, 153114, 0, "answer 1539, none 3078"),
+        ("emerging.dev.conll", "dev", 6 * 1009, 180163, 0, "answer 696"),
+        ("emerging.test.annotated", "test", 6 * 1287, 249759, 0, "answer 859"),
+    ],
     # 49 questions have an answer whose offset does not match.
     "quoref": [
         ("quoref-dev-v0.1.json", "train dev test", 2418 - 49, None, 0, "answer 2369, none 0"),
@@ -276,6 +282,7 @@ def labels_of(doc, task):
 # Docs of the samples, and of the trains whose docs are kept or repeated; a label, and how many of
 # the docs have it.
 SAMPLES = {
+    "wnut17_queries": (4617, "answer", 1539),
     "go_emotions": (8000, "pride", 22),
     "msra_ner": (4000, "LOC", 1531),
     "qqp_original": (6730, "paraphrase", 2490),

@@ -9,8 +9,10 @@ from spacy.tokens import DocBin
 
 import convert as convert_script
 from corpora import DATASETS
+from corpora.columns import read_entities
 from corpora.questions import IN_BOTH, TRAIN_HALF
-from corpora.squad import ByTitle, read_squad
+from corpora.splits import Negatives
+from corpora.squad import ByTitle, read_queries, read_squad
 from spacy_dice.queries import windows
 
 NLP = spacy.blank("en")
@@ -158,3 +160,22 @@ def test_windows_have_the_whole_context_and_every_answer(write):
             ValueError, match=f"stride must be above 0 and at most .* 6, got {wrong}"
         ):
             windows(doc, size, wrong)
+
+
+def test_a_query_for_each_type(tmp_path):
+    path = tmp_path / "train.conll"
+    path.write_text("Ann\tB-person\nmet\tO\n\nIn\tO\nNew\tB-location\nYork\tI-location\n")
+    queries = {"person": "Which persons?", "location": "Which places?"}
+    docs = list(read_queries(path, NLP, reader=read_entities, queries=queries, separator="|"))
+    assert [(doc.text.strip(), texts(doc)) for doc in docs] == [
+        ("Which persons ? | Ann met", ["Ann"]),
+        ("Which places ? | Ann met", []),
+        ("Which persons ? | In New York", []),
+        ("Which places ? | In New York", ["New York"]),
+    ]
+    assert docs[0].spans["query"].attrs == {"id": "train.conll 1 person"}
+    kept = Negatives("answer", 0.5)(docs)
+    assert [doc for doc in docs if texts(doc)] == [doc for doc in kept if texts(doc)]
+    assert len(kept) == 3
+    assert [doc.text for doc in Negatives("answer", 0.5)(docs)] == [doc.text for doc in kept]
+    assert len(Negatives("answer", 9.0)(docs)) == 4

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy
 import spacy
-from pipelines import finder_model
+from pipelines import TOK2VEC, finder_model
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -12,6 +12,20 @@ from thinc.api import Adam, Config, fix_random_seed
 
 from spacy_dice.queries import make_query_doc
 
+_ENCODER = {
+    "@architectures": "spacy.MaxoutWindowEncoder.v2",
+    "width": 16,
+    "depth": 1,
+    "window_size": 1,
+    "maxout_pieces": 2,
+}
+READER = {
+    "@architectures": "dice.QueryReader.v1",
+    "tok2vec": TOK2VEC,
+    "encoder": _ENCODER,
+    "scorer": {"@layers": "spacy.LinearLogistic.v1", "nO": 2},
+    "width": 16,
+}
 LINEAR = {**finder_model(), "scorer": {"@layers": "Linear.v1", "nO": 2}}
 NORMALIZE: dict[str, dict[str, Any]] = {
     "token": {"model": finder_model()},
