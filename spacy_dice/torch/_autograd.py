@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from typing_extensions import Unpack
 
-from ._plan import Plan, evaluate, evaluate_blocks
+from ._plan import Plan, evaluate
 
 
 def value_of(plan: Plan, logits: Tensor, targets: Tensor, tensors: Sequence[Tensor]) -> Tensor:
@@ -38,7 +38,7 @@ class _Eager(torch.autograd.Function):
         ctx: _Context, plan: Plan, logits: Tensor, targets: Tensor, *tensors: Tensor
     ) -> Tensor:
         """Return the value, and keep the gradient and what it depends on."""
-        value, gradient = evaluate_blocks(plan, logits, targets, tensors)
+        value, gradient = evaluate(plan, logits, targets, tensors)
         ctx.plan = plan
         ctx.save_for_backward(gradient, logits, targets, *tensors)
         return _mean(plan, value)
@@ -50,7 +50,7 @@ class _Eager(torch.autograd.Function):
 
 
 class _Mappable(torch.autograd.Function):
-    """The same for `torch.func` and `torch.compile`: no loop, and the gradient is an output."""
+    """The same for `torch.func` and `torch.compile`: the gradient is an output."""
 
     generate_vmap_rule = True
 

@@ -1,15 +1,12 @@
 """Sums of terms: their value and their gradient by the logits, computed together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .functional import Outputs, Part, Term
-
-# Cells that are worked on at once on a CPU, so that what is between stays in its caches.
-_BLOCK = 32768
 
 
 class Summand(NamedTuple):
@@ -19,6 +16,10 @@ class Summand(NamedTuple):
     factor: float
     weights: int | None
     class_weights: int | None
+
+
+# What other parts can be added to.
+_NOTHING = Part(*[None] * len(Part._fields))  # type: ignore[arg-type]
 
 
 class Plan(NamedTuple):
@@ -46,19 +47,18 @@ def evaluate(
         `(n, c)` of cells for a sigmoid; and the gradient of their sum by the logits, `(n, c)`.
     """
     outputs = Outputs(logits, plan.exclusive)
+    # Summands that share their weights are added first; those that take a whole batch are apart.
+    parts: dict[tuple[bool, int | None], Part] = {}
+    for term, factor, weights, class_weights in plan.summands:
+        part = term(outputs, targets, _at(tensors, weights), _at(tensors, class_weights))
+        key = (term.over_batch, weights)
+        parts[key] = _add(parts.get(key), part, factor)
     value: Tensor | None = None
     gradient: Tensor | None = None
-    for over_batch, weights, summands in _groups(plan.summands):
-        of_weights = _at(tensors, weights)
-        part = _sum(
-            (
-                summand.factor,
-                summand.term(outputs, targets, of_weights, _at(tensors, summand.class_weights)),
-            )
-            for summand in summands
-        )
+    for (over_batch, weights), part in parts.items():
+        of_weights = None if over_batch else _at(tensors, weights)
         values, by_logits = part.values, _by_logits(outputs, targets, part)
-        if of_weights is not None and not over_batch:
+        if of_weights is not None:
             values, by_logits = values * of_weights, by_logits * of_weights
         if plan.reduced:
             values = values.sum()
@@ -68,20 +68,13 @@ def evaluate(
     return value, gradient
 
 
-def _groups(
-    summands: Sequence[Summand],
-) -> list[tuple[bool, int | None, list[Summand]]]:
-    """Summands that share their weights, apart from those that take a whole batch."""
-    keys = dict.fromkeys((s.term.over_batch, s.weights) for s in summands)
-    return [(*key, [s for s in summands if (s.term.over_batch, s.weights) == key]) for key in keys]
-
-
-def _sum(parts: Iterable[tuple[float, Part]]) -> Part:
-    """The sum of parts times their factors."""
-    total: tuple[Any, ...] = (None,) * len(Part._fields)
-    for factor, part in parts:
-        total = tuple(_plus(x, y, factor) for x, y in zip(total, part, strict=True))
-    return Part(*total)
+def _add(total: Part | None, part: Part, factor: float) -> Part:
+    """``total + factor * part``."""
+    if total is None:
+        if factor == 1:
+            return part
+        total = _NOTHING
+    return Part(*(_plus(x, y, factor) for x, y in zip(total, part, strict=True)))
 
 
 def _plus(x: Any, y: Any, factor: float = 1.0) -> Any:
@@ -111,25 +104,3 @@ def _by_logits(outputs: Outputs, targets: Tensor, part: Part) -> Tensor:
             gold = torch.full_like(targets, gold, dtype=gradient.dtype)
         gradient = gradient.scatter_add_(1, targets, gold)
     return _plus(gradient, part.by_logits)
-
-
-def evaluate_blocks(
-    plan: Plan, logits: Tensor, targets: Tensor, tensors: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """The same as `evaluate`; on a CPU block by block, where no row depends on another one."""
-    rows = max(1, _BLOCK // logits.shape[1])
-    whole = len(logits) <= rows or any(s.term.over_batch for s in plan.summands)
-    if whole or logits.device.type != "cpu":
-        return evaluate(plan, logits, targets, tensors)
-    of_rows = {s.weights for s in plan.summands}
-    values, gradient = [], torch.empty_like(logits)
-    for start in range(0, len(logits), rows):
-        block = slice(start, start + rows)
-        value, gradient[block] = evaluate(
-            plan,
-            logits[block],
-            targets[block],
-            [x[block] if i in of_rows else x for i, x in enumerate(tensors)],
-        )
-        values.append(value)
-    return torch.stack(values).sum() if plan.reduced else torch.cat(values), gradient

@@ -167,9 +167,9 @@ class Loss(nn.Module):
                 "a softmax needs (..., c) with two classes or more; for one use "
                 "activation='sigmoid'",
             )
-        if not self.exclusive and input.ndim < 2:
-            logits = logits.reshape(-1, 1)
-        logits = logits.reshape(-1, logits.shape[-1])
+        if input.ndim != 2:
+            # A sigmoid may have one class, without a dimension.
+            logits = logits.reshape(-1, logits.shape[-1] if input.ndim > 1 else 1)
         targets, known = self._targets(input, target, logits)
         shape = input.shape[:-1] if self.exclusive else input.shape
         weights = self._weights(input, "mask", mask, logits)

@@ -21,12 +21,23 @@ cross entropy of a row without any target is 0, and a row whose targets sum to t
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import hardshrink, log_softmax, logsigmoid, softmax
+from torch.nn.functional import (
+    cross_entropy,
+    hardshrink,
+    log_softmax,
+    logsigmoid,
+    nll_loss,
+    softmax,
+)
 from typing_extensions import override
+
+# Rows this short are less than a vector of a CPU: a softmax goes over them number by number and
+# takes six times as long as one over columns. Sums over columns are faster, too.
+_FEW_CLASSES = 16
 
 
 class Outputs:
@@ -39,13 +50,13 @@ class Outputs:
     def __init__(self, logits: Tensor, exclusive: bool) -> None:
         self.logits = logits
         self.exclusive = exclusive
-        self.p = softmax(logits, 1) if exclusive else logits.sigmoid()
+        self.p = _softmax(logits) if exclusive else logits.sigmoid()
         # Computed when first asked for. Not by functools.cached_property: until Python 3.12 that
         # has a lock, which torch.compile does not know.
         self._log_p: Tensor | None = None
-        self._log_p_at: Tensor | None = None
         self._rest: Tensor | None = None
         self._top: Tensor | None = None
+        self._gold: Gold | None = None
 
     @property
     def log_p(self) -> Tensor:
@@ -54,16 +65,11 @@ class Outputs:
             self._log_p = log_softmax(self.logits, 1) if self.exclusive else logsigmoid(self.logits)
         return self._log_p
 
-    def log_p_at(self, ids: Tensor) -> Tensor:
-        """The same at the class ids of the batch, `(n, 1)`."""
-        if self._log_p_at is None:
-            p = self.p.gather(1, ids)
-            # The logarithm of a few is much cheaper, and as good where p is no denormal number.
-            if can_look(p) and p.numel() and p.detach().min().item() > 1e-30:
-                self._log_p_at = p.log()
-            else:
-                self._log_p_at = self.log_p.gather(1, ids)
-        return self._log_p_at
+    def gold(self, ids: Tensor) -> "Gold":
+        """What is known at the class ids of the batch, of a softmax."""
+        if self._gold is None:
+            self._gold = Gold(self, ids)
+        return self._gold
 
     @property
     def top(self) -> Tensor:
@@ -87,6 +93,34 @@ class Outputs:
     def log_rest(self) -> Tensor:
         """``log(1 - p)`` of a sigmoid."""
         return self.log_p - self.logits
+
+
+class Gold:
+    """The predictions at the class ids of a batch, all `(n, 1)`; named as in `Outputs`."""
+
+    exclusive = True
+
+    def __init__(self, outputs: Outputs, ids: Tensor) -> None:
+        self.outputs = outputs
+        self.ids = ids
+        self.p = outputs.p.gather(1, ids)
+        self._log_p: Tensor | None = None
+
+    @property
+    def log_p(self) -> Tensor:
+        """``log p``, exact where p rounds to 0."""
+        if self._log_p is None:
+            # The logarithm of a few is much cheaper, and as good where p is no denormal number.
+            if can_look(self.p) and self.p.numel() and self.p.detach().min().item() > 1e-30:
+                self._log_p = self.p.log()
+            else:
+                self._log_p = self.outputs.log_p.gather(1, self.ids)
+        return self._log_p
+
+    @property
+    def rest(self) -> Tensor:
+        """``1 - p``, exact where p rounds to 1."""
+        return self.outputs.rest.gather(1, self.ids)
 
 
 class Part(NamedTuple):
@@ -144,7 +178,7 @@ class CrossEntropy(Term):
         class_weights: Tensor | None,
     ) -> Part:
         if outputs.exclusive and not targets.is_floating_point():
-            log_p = outputs.log_p_at(targets)
+            log_p = outputs.gold(targets).log_p
             if class_weights is None:
                 return Part(-log_p, gold=-1.0)
             positive = class_weights.take(targets)
@@ -171,21 +205,15 @@ class Focal(Term):
         weights: Tensor | None,
         class_weights: Tensor | None,
     ) -> Part:
-        p = outputs.p
         if outputs.exclusive and not targets.is_floating_point():
-            of_gold = p.gather(1, targets)
+            gold = outputs.gold(targets)
             positive = None if class_weights is None else class_weights.take(targets)
-            if 0 < self.focus < 1:
-                rest = p.scatter(1, targets, 0.0).sum(1, keepdim=True)
-            else:
-                rest = 1 - of_gold
-            values, gold = self._of_softmax(of_gold, outputs.log_p_at(targets), rest, positive)
-            return Part(values, gold=gold)
-        log_p = outputs.log_p
+            values, by_gold = self._of_softmax(gold, positive)
+            return Part(values, gold=by_gold)
+        p, log_p = outputs.p, outputs.log_p
         positive = targets if class_weights is None else targets * class_weights
         if outputs.exclusive:
-            rest = outputs.rest if 0 < self.focus < 1 else 1 - p
-            values, dense = self._of_softmax(p, log_p, rest, positive)
+            values, dense = self._of_softmax(outputs, positive)
             return Part(values.sum(1, keepdim=True), dense=dense)
         rest, log_rest = outputs.rest, outputs.log_rest
         ours = positive * power(rest, self.focus)
@@ -196,9 +224,11 @@ class Focal(Term):
         return Part(-(ours * log_p) - others * log_rest, by_logits=slope + slope_others)
 
     def _of_softmax(
-        self, p: Tensor, log_p: Tensor, rest: Tensor, positive: Tensor | None
+        self, outputs: Outputs | Gold, positive: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Values and ``p * dL/dp``."""
+        p, log_p = outputs.p, outputs.log_p
+        rest = outputs.rest if 0 < self.focus < 1 else 1 - p
         factor = power(rest, self.focus)
         if self.focus >= 1:
             # d/dp (1-p)^f log p, times p, without a division by 1 - p.
@@ -213,6 +243,25 @@ class Focal(Term):
         if positive is None:
             return -factor * log_p, slope
         return -positive * factor * log_p, positive * slope
+
+
+def by_columns(logits: Tensor) -> bool:
+    """Whether a softmax over columns is faster than one over rows."""
+    return logits.shape[1] <= _FEW_CLASSES and can_look(logits)
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    if by_columns(logits):
+        return softmax(logits.t().contiguous(), 0).t()
+    return softmax(logits, 1)
+
+
+def fast_cross_entropy(logits: Tensor, ids: Tensor, **settings: Any) -> Tensor:
+    """PyTorch's, of class ids, with gradients left to autograd."""
+    if by_columns(logits):
+        log_p = log_softmax(logits.t().contiguous(), 0).t()
+        return nll_loss(log_p, ids, **settings)
+    return cross_entropy(logits, ids, **settings)
 
 
 def without(top: Tensor, x: Tensor) -> Tensor:

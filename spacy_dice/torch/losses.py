@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
 from .base import Batch, Loss, LossSettings, Weighted, at_least_one, check_ids, class_tensor
-from .functional import CrossEntropy, Focal, Term, can_look, gold_counts
+from .functional import CrossEntropy, Focal, Term, can_look, fast_cross_entropy, gold_counts
 from .overlap import Dice, SelfAdjustingDice, Tversky
 
 OVER = ("example", "batch")
@@ -38,7 +38,7 @@ class CELoss(Loss):
         """Return the loss; see `Loss.forward`."""
         if mask is None and weight is None and self._is_of_torch(input, target):
             try:
-                value = cross_entropy(input, target, ignore_index=self.ignore_index)
+                value = fast_cross_entropy(input, target, ignore_index=self.ignore_index)
             except IndexError:
                 pass  # The refusal below says more.
             else:
@@ -89,7 +89,9 @@ class CELoss(Loss):
                 logits, targets, pos_weight=class_weights, reduction=reduction
             )
         if not targets.is_floating_point():
-            targets = targets[:, 0]
+            return fast_cross_entropy(
+                logits, targets[:, 0], weight=class_weights, reduction=reduction
+            )
         return cross_entropy(logits, targets, class_weights, reduction=reduction)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from .functional import Outputs, Part, Term, gold_counts, power, without
+from .functional import Gold, Outputs, Part, Term, gold_counts, power, without
 
 # Numerator, denominator, and their derivatives by u.
 Form = tuple[Tensor, Tensor, Tensor | float, Tensor | float]
@@ -36,11 +36,23 @@ class Overlap(Term):
         """
         raise NotImplementedError
 
-    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
-        """Values and ``slope * dL/du`` where all targets are 1 (`gold`) or 0."""
+    def _of_gold(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and ``slope * dL/du`` where all targets are 1."""
         raise NotImplementedError
 
-    def _slope(self, outputs: Outputs) -> tuple[Tensor, Tensor, bool]:
+    def _den_of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """The denominator, without `smooth`, and ``slope`` times its derivative by u where all
+        targets are 0. The numerator is 0 there.
+        """
+        raise NotImplementedError
+
+    def _of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and ``slope * dL/du`` where all targets are 0."""
+        num, slope = self._den_of_others(u, slope)
+        den = num + self.smooth if self.smooth else torch.where(num == 0, 1.0, num)
+        return num / den, _times(self.smooth, slope / den).div_(den)
+
+    def _slope(self, outputs: Outputs | Gold) -> tuple[Tensor, Tensor, bool]:
         """u, ``p * du/dp``, and whether that is multiplied by ``1 - p``, to be bounded."""
         return outputs.p, outputs.p, False
 
@@ -63,14 +75,15 @@ class Overlap(Term):
                 values = values.sum(1, keepdim=True)
             return _part(outputs, values, elasticity, scaled)
         # All cells but one a row have the target 0, which saves most of the work on them.
-        values, elasticity = self._hard(u, slope, gold=False)
-        value, gold = self._hard(u.gather(1, targets), slope.gather(1, targets), gold=True)
+        values, elasticity = self._of_others(u, slope)
+        u, slope, _ = self._slope(outputs.gold(targets))
+        (value, gold), (less, e_less) = self._of_gold(u, slope), self._of_others(u, slope)
+        value, gold = value - less, gold - e_less
         if class_weights is not None:
             values, elasticity = values * class_weights, elasticity * class_weights
             of_gold = class_weights.take(targets)
             value, gold = value * of_gold, gold * of_gold
-        value = values.sum(1, keepdim=True) + (value - values.gather(1, targets))
-        gold = gold - elasticity.gather(1, targets)
+        value = values.sum(1, keepdim=True) + value
         if not scaled:
             return Part(value, elasticity, gold)
         return _part(outputs, value, elasticity.scatter_add(1, targets, gold), scaled)
@@ -92,15 +105,17 @@ class Overlap(Term):
     ) -> Part:
         """One ratio per class; the value has no dimensions."""
         hard = not targets.is_floating_point()
-        num, den, d_num, d_den = self._form(u, 0.0 if hard else targets)
         if hard:
             # As if all targets were 0, and what is different where a class is gold.
             ids = targets[:, 0]
-            of_gold = self._form(u.gather(1, targets), 1.0)
-            more = of_gold[1] - den.gather(1, targets)
-            num = _sum_at(ids, of_gold[0], weights, u)
-            den = _sum(den, weights) + _sum_at(ids, more, weights, u)
+            of_gold, slope_of_gold, _ = self._slope(outputs.gold(targets))
+            num, den, d_num, d_den = self._form(of_gold, 1.0)
+            less, steep_less = self._den_of_others(of_gold, slope_of_gold)
+            cells, steep = self._den_of_others(u, slope)
+            num = _sum_at(ids, num, weights, u)
+            den = _sum(cells, weights) + _sum_at(ids, den - less, weights, u)
         else:
+            num, den, d_num, d_den = self._form(u, targets)
             num, den = _sum(num, weights), _sum(den, weights)
         gold = gold_counts(targets, weights, u)
         if class_weights is not None:
@@ -111,13 +126,14 @@ class Overlap(Term):
             scale = scale * class_weights
         ratio, den = self._ratio(num, den)
         value, factor = ((1 - ratio) * scale).sum(), scale / den
-        # What is of classes is multiplied first: d_num and d_den may be numbers, or of cells.
-        elasticity = slope * (ratio * d_den * factor - d_num * factor)
         if hard:
-            at = slope.gather(1, targets)
-            d_gold = factor[targets] * (ratio[targets] * of_gold[3] - of_gold[2])
-            d_gold = at * d_gold - elasticity.gather(1, targets)
-            elasticity = elasticity.scatter_add(1, targets, d_gold)
+            at = ratio[targets]
+            gold = slope_of_gold * (at * d_den - d_num) - steep_less * at
+            elasticity = steep * (ratio * factor)
+            elasticity = elasticity.scatter_add(1, targets, gold * factor[targets])
+        else:
+            # What is of classes is multiplied first: d_num and d_den may be of cells.
+            elasticity = slope * (ratio * d_den * factor - d_num * factor)
         if weights is not None:
             elasticity = elasticity * weights
         return _part(outputs, value, elasticity, scaled)
@@ -131,10 +147,6 @@ class Overlap(Term):
         den = torch.where(empty, 1.0, den)
         return torch.where(empty, 1.0, num / den), den
 
-    def _not_0(self, den: Tensor) -> Tensor:
-        """A denominator of a numerator that is 0 with it."""
-        return den if self.smooth else torch.where(den == 0, 1.0, den)
-
 
 @dataclass(frozen=True)
 class Dice(Overlap):
@@ -144,15 +156,13 @@ class Dice(Overlap):
         twice = 2 * u
         return twice * y, u * u + y * y, 2 * y, twice
 
-    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
-        square, s = u * u, self.smooth
-        if gold:
-            den = square + (1 + s)
-            rest = 1 - u
-            return rest * rest / den, -2 * rest * (u + (1 + s)) * slope / den / den
-        den = self._not_0(square + s)
-        value = square / den
-        return value, _times(2 * s, value) / den
+    def _of_gold(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        s, rest = self.smooth, 1 - u
+        den = u * u + (1 + s)
+        return rest * rest / den, -2 * rest * (u + (1 + s)) * slope / den / den
+
+    def _den_of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        return u * u, 2 * u * slope
 
 
 @dataclass(frozen=True)
@@ -167,14 +177,15 @@ class Tversky(Overlap):
         den = (1 - self.alpha - self.beta) * tp + self.alpha * u + self.beta * y
         return tp, den, d_tp, self.alpha + (1 - self.alpha - self.beta) * d_tp
 
-    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
-        alpha, beta, s = self.alpha, self.beta, self.smooth
-        if gold:
-            den = self._not_0((1 - beta) * u + (beta + s))
-            return beta * (1 - u) / den, -beta * (1 + s) * slope / den / den
-        num = _times(alpha, u)
-        den = self._not_0(num + s)
-        return num / den, _times(alpha * s, slope / den) / den
+    def _of_gold(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        beta, s = self.beta, self.smooth
+        den = (1 - beta) * u + (beta + s)
+        if not s:
+            den = torch.where(den == 0, 1.0, den)
+        return beta * (1 - u) / den, -beta * (1 + s) * slope / den / den
+
+    def _den_of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        return self.alpha * u, self.alpha * slope
 
 
 # Below this, p dL/dp can be so large that a difference of two such numbers is noise.
@@ -192,15 +203,15 @@ class SelfAdjustingDice(Overlap):
         tp, d_tp = _true_positives(u, y)
         return 2 * tp, u + y, 2 * d_tp, 1.0
 
-    def _hard(self, u: Tensor, slope: Tensor, gold: bool) -> tuple[Tensor, Tensor]:
+    def _of_gold(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
         s = self.smooth
-        if gold:
-            den = u + (1 + s)
-            return (1 - u) / den, -(2 + s) * slope / den / den
-        den = self._not_0(u + s)
-        return u / den, _times(s, slope / den) / den
+        den = u + (1 + s)
+        return (1 - u) / den, -(2 + s) * slope / den / den
 
-    def _slope(self, outputs: Outputs) -> tuple[Tensor, Tensor, bool]:
+    def _den_of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        return u, slope
+
+    def _slope(self, outputs: Outputs | Gold) -> tuple[Tensor, Tensor, bool]:
         p, alpha = outputs.p, self.alpha
         if alpha == 0:
             return p, p, False

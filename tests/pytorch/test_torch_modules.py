@@ -21,7 +21,6 @@ from spacy_dice.torch import (  # noqa: E402
     MacroF1Loss,
     TverskyLoss,
     WCELoss,
-    _plan,
 )
 
 SINGLE = [
@@ -137,19 +136,6 @@ def test_a_hard_positive_keeps_its_gradient():
         )
         _, grad = gradient(loss, torch.tensor([[-200.0, 0.0]]), torch.tensor([0]))
         assert grad[0, 0] == pytest.approx(-1 if activation == "softmax" else -0.5)
-
-
-def test_blocks_change_nothing(monkeypatch):
-    logits, ids = batch(n=50)
-    weight = torch.rand(50, dtype=torch.float64)
-    for reduction in ("sum", "none"):
-        loss = F1Loss(reduction=reduction).double().eval()
-        whole = gradient(loss, logits, ids, weight=weight)
-        monkeypatch.setattr(_plan, "_BLOCK", 28)
-        parts = gradient(loss, logits, ids, weight=weight)
-        monkeypatch.undo()
-        assert torch.allclose(whole[0], parts[0])
-        assert torch.equal(whole[1], parts[1])
 
 
 @every
