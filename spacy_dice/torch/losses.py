@@ -66,7 +66,11 @@ class CELoss(Loss):
         term = self.terms(batch)[0]
         if term.weights is None and term.class_weights is None and batch.logits.numel():
             return self._of_torch(batch, None, "mean")
-        return self._of_term(batch, term, reduced=True) / at_least_one(batch.predictions)
+        count = at_least_one(batch.predictions)
+        if term.weights is None and term.class_weights is not None and self.exclusive:
+            # A few numbers are divided, and autograd has nothing to record.
+            return self._of_torch(batch, term.class_weights / count, "sum")
+        return self._of_term(batch, term, reduced=True) / count
 
     def _value(self, batch: Batch, reduced: bool, divisor: int = 1) -> Tensor:
         value = self._of_term(batch, self.terms(batch)[0], reduced)
@@ -175,8 +179,9 @@ class WCELoss(WeightedLoss, CELoss):
         return gold_counts(batch.targets, batch.weights, batch.logits)
 
     def _weights_of_counts(self, counts: Tensor) -> Tensor:
-        seen = counts.clamp(min=1)
-        return torch.log10((counts.sum() - seen).clamp(min=0) / seen + self.K)
+        # (n - n_c)/n_c is n/n_c - 1, not below 0 where n is 0.
+        quotients = counts.sum() / counts.clamp(min=1)
+        return torch.log10((quotients + (self.K - 1)).clamp(min=self.K))
 
 
 class MixedSettings(WeightedSettings, total=False):

@@ -3,6 +3,7 @@
 See `spacy_dice.losses.cost` for where the costs come from.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -142,8 +143,9 @@ class CostLoss(NestedLoss):
         """Add the counts of a batch to what is left of those before."""
         counts = soft_counts(batch, self.exclusive)
         if self.counts.shape == counts.shape:
-            rows = torch.as_tensor(batch.rows, dtype=counts.dtype, device=counts.device)
-            counts = counts + torch.exp(-rows / self.horizon) * self.counts.to(counts)
+            before, age = self.counts.to(counts), batch.rows / self.horizon
+            kept = torch.exp(-age) if isinstance(age, Tensor) else math.exp(-age)
+            counts = counts + kept * before
         if self.training and torch.is_grad_enabled():
             if torch._C._are_functorch_transforms_active():
                 refuse(
@@ -196,6 +198,8 @@ class F1Loss(CostLoss):
             [ 0.5000, -0.5000]])
     """
 
+    negative_ids: Tensor
+
     def __init__(
         self,
         loss: Loss | None = None,
@@ -210,6 +214,8 @@ class F1Loss(CostLoss):
         check_positive(self.owner, "beta", beta)
         check_fraction(self.owner, "floor", floor)
         self.negatives = check_ids(self.owner, "negatives", negatives)
+        ids = torch.tensor(self.negatives, dtype=torch.long)
+        self.register_buffer("negative_ids", ids, persistent=False)
         self.beta = beta
         self.floor = floor
 
@@ -219,25 +225,25 @@ class F1Loss(CostLoss):
 
     def costs(self, batch: Batch, counts: Tensor) -> Tensor:
         """1, and the weight for negatives."""
-        negative = list(self.negatives) if self.exclusive else []
-        if negative and max(negative) >= batch.logits.shape[1]:
+        n_classes = batch.logits.shape[1]
+        if self.exclusive and max(self.negatives, default=0) >= n_classes:
             refuse(
                 self.owner,
-                f"negatives has the class id {max(negative)}, but the input only "
-                f"{batch.logits.shape[1]} classes, from 0",
+                f"negatives has the class id {max(self.negatives)}, but the input only "
+                f"{n_classes} classes, from 0",
             )
-        tp, guessed, gold = counts.sum(1) - counts[:, negative].sum(1)
+        totals = counts.sum(1)
+        if self.exclusive:
+            totals = totals - counts.index_select(1, self.negative_ids).sum(1)
+        tp, guessed, gold = totals
         square = self.beta**2
         tiny = torch.finfo(counts.dtype).tiny
         reached = (1 + square) * tp / (square * gold + guessed).clamp(min=tiny)
         weight = (reached / (1 + square - reached)).clamp(min=self.floor)
         if not self.exclusive:
-            share = 1 - batch.targets
-        elif batch.targets.is_floating_point():
-            share = batch.targets[:, negative].sum(1, keepdim=True)
-        else:
-            share = sum((batch.targets == i for i in negative), torch.zeros_like(batch.targets))
-        return 1 - share * (1 - weight)
+            return 1 - (1 - batch.targets) * (1 - weight)
+        of_classes = weight.new_ones(n_classes)
+        return _of_rows(batch, of_classes.index_fill(0, self.negative_ids, weight))
 
 
 class MacroF1Loss(CostLoss):
@@ -287,6 +293,11 @@ class MacroF1Loss(CostLoss):
         of_classes = of_classes * torch.where(seen > 0, gold.sum() / seen.clamp(min=1e-12), 1.0)
         if not self.exclusive:
             return of_classes.expand(batch.logits.shape)
-        if not batch.targets.is_floating_point():
-            return of_classes[batch.targets]
-        return 1 + (batch.targets * (of_classes - 1)).sum(1, keepdim=True)
+        return _of_rows(batch, of_classes)
+
+
+def _of_rows(batch: Batch, of_classes: Tensor) -> Tensor:
+    """What rows of a softmax are to count, `(n, 1)`, by their gold class."""
+    if not batch.targets.is_floating_point():
+        return of_classes[batch.targets]
+    return 1 + (batch.targets * (of_classes - 1)).sum(1, keepdim=True)
