@@ -210,13 +210,13 @@ class Loss(nn.Module):
                 )
             return self._ids(target.reshape(-1, 1).long(), logits)
         looked = can_look(targets)
-        if looked and _within(targets, 0, 1):
+        if looked and within(targets, 0, 1):
             return targets, None
         known = targets != self.ignore_index
         if self.exclusive:
             known = known.all(1, keepdim=True)
         targets = torch.where(known, targets, 0.0)
-        if looked and not _within(targets, 0, 1):
+        if looked and not within(targets, 0, 1):
             wrong = targets[~((targets >= 0) & (targets <= 1))][0]
             refuse(
                 self.owner,
@@ -229,10 +229,10 @@ class Loss(nn.Module):
         n_classes = logits.shape[1]
         known: Tensor | None = None
         looked = can_look(ids)
-        if not (looked and _within(ids, 0, n_classes - 1)):
+        if not (looked and within(ids, 0, n_classes - 1)):
             known = ids != self.ignore_index
             ids = torch.where(known, ids, 0)
-            if looked and not _within(ids, 0, n_classes - 1):
+            if looked and not within(ids, 0, n_classes - 1):
                 wrong = ids[(ids < 0) | (ids >= n_classes)][0]
                 refuse(
                     self.owner,
@@ -319,7 +319,7 @@ def _position(tensor: Tensor | None, tensors: list[Tensor]) -> int | None:
     return len(tensors) - 1
 
 
-def _within(values: Tensor, low: int, high: int) -> bool:
+def within(values: Tensor, low: int, high: int) -> bool:
     """Whether all values are in [low, high]; NaN is not."""
     if not values.numel():
         return True

@@ -143,9 +143,9 @@ def gold_counts(targets: Tensor, weights: Tensor | None, like: Tensor) -> Tensor
     if targets.is_floating_point():
         return (targets if weights is None else targets * weights).sum(0)
     if can_look(targets) and weights is None:
-        return torch.bincount(targets[:, 0], minlength=like.shape[1]).to(like.dtype)
-    ones = like.new_ones(len(targets)) if weights is None else weights[:, 0]
-    return like.new_zeros(like.shape[1]).index_add(0, targets[:, 0], ones)
+        return torch.bincount(targets.squeeze(1), minlength=like.shape[1]).to(like.dtype)
+    ones = like.new_ones(len(targets)) if weights is None else weights.squeeze(1)
+    return like.new_zeros(like.shape[1]).index_add(0, targets.squeeze(1), ones)
 
 
 @dataclass(frozen=True)

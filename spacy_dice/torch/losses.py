@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from typing_extensions import Unpack
 
 from .._validation import check_choice, check_non_negative, is_number, refuse
-from .base import Batch, Loss, LossSettings, Weighted, at_least_one, check_ids, class_tensor
+from .base import Batch, Loss, LossSettings, Weighted, at_least_one, check_ids, class_tensor, within
 from .functional import CrossEntropy, Focal, Term, can_look, fast_cross_entropy, gold_counts
 from .overlap import Dice, SelfAdjustingDice, Tversky
 
@@ -36,19 +36,23 @@ class CELoss(Loss):
         weight: Tensor | None = None,
     ) -> Tensor:
         """Return the loss; see `Loss.forward`."""
-        if mask is None and weight is None and self._is_of_torch(input, target):
-            try:
-                value = fast_cross_entropy(input, target, ignore_index=self.ignore_index)
-            except IndexError:
-                pass  # The refusal below says more.
-            else:
-                # NaN where everything is ignored, or for logits that are.
-                if not math.isnan(value.item()):
-                    return value
+        if mask is None and weight is None and self._is_plain(input, target):
+            value = self._of_plain(input, target)
+            if value is not None:
+                return value
         return super().forward(input, target, mask, weight)
 
-    def _is_of_torch(self, input: Tensor, target: Tensor) -> bool:
-        """Whether PyTorch's mean needs none of our checks, which take as long as itself."""
+    def _of_plain(self, input: Tensor, ids: Tensor) -> Tensor | None:
+        """The mean, or None where something is ignored or wrong."""
+        try:
+            value = fast_cross_entropy(input, ids, ignore_index=self.ignore_index)
+        except IndexError:
+            return None
+        # NaN where everything is ignored, or for logits that are.
+        return None if math.isnan(value.item()) else value
+
+    def _is_plain(self, input: Tensor, target: Tensor) -> bool:
+        """Whether this is a mean over what PyTorch takes as it is; our checks take as long."""
         return (
             self.exclusive
             and self.reduction == "mean"
@@ -81,7 +85,7 @@ class CELoss(Loss):
             return self._of_torch(batch, term.class_weights, "sum")
         values = self._of_torch(batch, term.class_weights, "none")
         if self.exclusive:
-            values = values[:, None]
+            values = values.unsqueeze(1)
         if term.weights is not None:
             values = values * term.weights
         return values.sum() if reduced else values
@@ -94,7 +98,7 @@ class CELoss(Loss):
             )
         if not targets.is_floating_point():
             return fast_cross_entropy(
-                logits, targets[:, 0], weight=class_weights, reduction=reduction
+                logits, targets.squeeze(1), weight=class_weights, reduction=reduction
             )
         return cross_entropy(logits, targets, class_weights, reduction=reduction)
 
@@ -164,14 +168,18 @@ class WCELoss(WeightedLoss, CELoss):
 
     def terms(self, batch: Batch) -> list[Weighted]:
         """Cross entropy with weights."""
-        weights = self._weights_of_classes(batch)
-        if weights is None:
-            weights = self._weights_of_counts(self._counts(batch))
-        return [Weighted(CrossEntropy(), 1.0, batch.weights, weights)]
+        return [Weighted(CrossEntropy(), 1.0, batch.weights, self._class_weights(batch))]
 
-    def _is_of_torch(self, input: Tensor, target: Tensor) -> bool:
-        # PyTorch divides by the sum of the weights.
-        return False
+    def _class_weights(self, batch: Batch) -> Tensor:
+        weights = self._weights_of_classes(batch)
+        return self._weights_of_counts(self._counts(batch)) if weights is None else weights
+
+    def _of_plain(self, input: Tensor, ids: Tensor) -> Tensor | None:
+        n_rows = len(ids)
+        if not n_rows or not within(ids, 0, input.shape[1] - 1):
+            return None
+        batch = Batch(input, ids.unsqueeze(1), None, n_rows, n_rows, ids.shape)
+        return fast_cross_entropy(input, ids, self._class_weights(batch) / n_rows, "sum")
 
     def _counts(self, batch: Batch) -> Tensor:
         if self.label_counts is not None:

@@ -171,8 +171,8 @@ def soft_counts(batch: Batch, exclusive: bool) -> Tensor:
     if targets.is_floating_point():
         tp = (guesses * targets).sum(0)
     else:
-        of_gold = guesses.gather(1, targets)[:, 0]
-        tp = p.new_zeros(p.shape[1]).index_add(0, targets[:, 0], of_gold)
+        of_gold = guesses.gather(1, targets).squeeze(1)
+        tp = p.new_zeros(p.shape[1]).index_add(0, targets.squeeze(1), of_gold)
     return torch.stack([tp, guesses.sum(0), gold_counts(targets, weights, p)])
 
 
@@ -233,8 +233,9 @@ class F1Loss(CostLoss):
                 f"{n_classes} classes, from 0",
             )
         totals = counts.sum(1)
+        negative = self.negative_ids.to(counts.device)
         if self.exclusive:
-            totals = totals - counts.index_select(1, self.negative_ids).sum(1)
+            totals = totals - counts.index_select(1, negative).sum(1)
         tp, guessed, gold = totals
         square = self.beta**2
         tiny = torch.finfo(counts.dtype).tiny
@@ -243,7 +244,7 @@ class F1Loss(CostLoss):
         if not self.exclusive:
             return 1 - (1 - batch.targets) * (1 - weight)
         of_classes = weight.new_ones(n_classes)
-        return _of_rows(batch, of_classes.index_fill(0, self.negative_ids, weight))
+        return _of_rows(batch, of_classes.index_fill(0, negative, weight))
 
 
 class MacroF1Loss(CostLoss):

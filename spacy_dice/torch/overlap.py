@@ -41,8 +41,9 @@ class Overlap(Term):
         raise NotImplementedError
 
     def _den_of_others(self, u: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        """The denominator, without `smooth`, and ``slope`` times its derivative by u where all
-        targets are 0. The numerator is 0 there.
+        """The denominator where all targets are 0, and ``slope`` times its derivative by u.
+
+        Both without `smooth`. The numerator is 0 there.
         """
         raise NotImplementedError
 
@@ -107,7 +108,7 @@ class Overlap(Term):
         hard = not targets.is_floating_point()
         if hard:
             # As if all targets were 0, and what is different where a class is gold.
-            ids = targets[:, 0]
+            ids = targets.squeeze(1)
             of_gold, slope_of_gold, _ = self._slope(outputs.gold(targets))
             num, den, d_num, d_den = self._form(of_gold, 1.0)
             less, steep_less = self._den_of_others(of_gold, slope_of_gold)
@@ -128,9 +129,9 @@ class Overlap(Term):
         value, factor = ((1 - ratio) * scale).sum(), scale / den
         if hard:
             at = ratio[targets]
-            gold = slope_of_gold * (at * d_den - d_num) - steep_less * at
+            more = slope_of_gold * (at * d_den - d_num) - steep_less * at
             elasticity = steep * (ratio * factor)
-            elasticity = elasticity.scatter_add(1, targets, gold * factor[targets])
+            elasticity = elasticity.scatter_add(1, targets, more * factor[targets])
         else:
             # What is of classes is multiplied first: d_num and d_den may be of cells.
             elasticity = slope * (ratio * d_den * factor - d_num * factor)
@@ -267,7 +268,7 @@ def _sum(cells: Tensor, weights: Tensor | None) -> Tensor:
 
 def _sum_at(ids: Tensor, rows: Tensor, weights: Tensor | None, like: Tensor) -> Tensor:
     """The sum of `rows`, `(n, 1)`, for the class of each, `(c,)`."""
-    rows = (rows if weights is None else rows * weights)[:, 0]
+    rows = (rows if weights is None else rows * weights).squeeze(1)
     return like.new_zeros(like.shape[1]).index_add(0, ids, rows)
 
 
