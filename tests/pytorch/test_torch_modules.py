@@ -21,6 +21,7 @@ from spacy_dice.torch import (  # noqa: E402
     MacroF1Loss,
     TverskyLoss,
     WCELoss,
+    functional,
 )
 
 SINGLE = [
@@ -136,6 +137,33 @@ def test_a_hard_positive_keeps_its_gradient():
         )
         _, grad = gradient(loss, torch.tensor([[-200.0, 0.0]]), torch.tensor([0]))
         assert grad[0, 0] == pytest.approx(-1 if activation == "softmax" else -0.5)
+
+
+@every
+@activations
+def test_losses_go_where_the_logits_are(module, settings, activation):
+    """On a device without numbers whatever is still on the CPU fails."""
+    loss = module(**settings, activation=activation)
+    ids = torch.zeros(6, dtype=torch.long, device="meta")
+    for target in (ids, torch.zeros(6, 4, device="meta")):
+        logits = torch.zeros(6, 4, device="meta", requires_grad=True)
+        loss(logits, target).backward()
+        assert logits.grad.device == logits.device
+
+
+@every
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_columns_are_as_good_as_rows(module, settings, reduction, monkeypatch):
+    """Few classes go by columns, many by rows."""
+    if settings.get("over") == "batch" and reduction == "none":
+        pytest.skip("one value for all rows")
+    logits, ids = batch(n=50)
+    by_columns = gradient(module(**settings, reduction=reduction).double(), logits, ids)
+    monkeypatch.setattr(functional, "_VECTOR", 0)
+    assert not functional.by_columns(logits)
+    by_rows = gradient(module(**settings, reduction=reduction).double(), logits, ids)
+    assert torch.allclose(by_columns[0], by_rows[0])
+    assert torch.allclose(by_columns[1], by_rows[1])
 
 
 @every
