@@ -7,12 +7,18 @@ import argparse
 from pathlib import Path
 
 from corpora import DATASETS, convert, files_of
+from corpora.splits import SPLITS
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Write `OUTPUT/NAME/{train,dev,test}.spacy` for each data set, and say what was left out."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog=f"Data sets: {', '.join(DATASETS)}."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; default: all")
+    parser.add_argument(
+        "--if-missing", action="store_true", help="leave alone what is in OUTPUT already"
+    )
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="where the files are")
     parser.add_argument("--output", type=Path, default=Path("corpus"), help="where corpora go")
     parser.add_argument(
@@ -26,6 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     names = options.names or list(DATASETS)
     try:
         for name in names:
+            parts = [options.output / name / f"{split}.spacy" for split in SPLITS]
+            if options.if_missing and all(part.exists() for part in parts):
+                continue
             files = files_of(name, options.assets).values()
             if not options.names and not all(file.exists() for file in files):
                 print(f"{name}: left out, not all of its files are in {options.assets}")

@@ -7,6 +7,7 @@ import pytest
 import srsly
 from weasel.util import load_project_config
 
+import first_hour
 from corpora import DATASETS
 from project import with_assets, with_project
 
@@ -37,6 +38,31 @@ def test_assets_are_those_of_the_data_sets(project):
     }
     assert {asset["dest"]: asset.get("url") for asset in project["assets"]} == addresses
     assert sum(address is None for address in addresses.values()) == 2
+
+
+def test_commands_convert_what_they_read(project):
+    """So that one that lacks a file says which, and how to get it; weasel names the corpus."""
+    for command in project["commands"]:
+        script = " ".join(command["script"])
+        # Paths into corpora, and the data sets of matrices.
+        read = set(re.findall(r"corpus/([^/ ]+)/", script))
+        for path, only in re.findall(r"(configs/[\w/]+\.yml)(?:.*?--dataset (\S+))?", script):
+            datasets = srsly.read_yaml(ROOT / path)["datasets"]
+            names = [only] if only else datasets
+            read |= {
+                datasets[name]["train"].split("/")[1] if name in datasets else name
+                for name in names
+            }
+        converted = re.search(r"scripts/convert\.py --if-missing (.*?)( python |$)", script)
+        found = set(converted[1].split()) if converted else set()
+        if command["name"] == "first-hour":
+            read = {first_hour.CORPUS.name}
+        if command["name"] == "hf-wnut17":
+            read = {"wnut17"}
+        # What another command converts is a dependency.
+        made = {dep.split("/")[1] for dep in command.get("deps", []) if dep.startswith("corpus/")}
+        assert found == read - made, command["name"]
+        assert not any(dep.startswith("assets/") for dep in command.get("deps", []))
 
 
 def test_workflows_and_dependencies_fit_together(project):

@@ -82,4 +82,5 @@ class Source:
             return f"put your copy of {self.title} there ({self.licence})"
         if member := self.files[part].member:
             return f"unpack {member} from {self.address(part)}"
-        return f"run `spacy project assets --extra`, or download it from {self.address(part)}"
+        command = "python -m spacy project assets" + " --extra" * self.extra
+        return f"run `{command}`, or download it from {self.address(part)}"

@@ -294,6 +294,35 @@ def test_the_separator_is_that_of_the_model(pairs, tmp_path):
     assert words(example.predicted) == ["x0", "<sep>", "y0"]
 
 
+def test_what_a_command_of_the_project_reads(toy, tmp_path, capsys):
+    """What is there is left alone; of what is not, the file and the command are named."""
+    arguments = ["toy", "--if-missing", "--assets", str(toy), "--output", str(tmp_path / "out")]
+    convert_script.main(arguments)
+    assert "toy: train" in capsys.readouterr().out
+    own = toy / "toy" / "own.tsv"
+    own.unlink()
+    convert_script.main(arguments)
+    assert capsys.readouterr().out == ""
+    (tmp_path / "out" / "toy" / "dev.spacy").unlink()
+    with pytest.raises(SystemExit) as raised:
+        convert_script.main(arguments)
+    assert raised.value.code == 1
+    assert f"{own} is missing: run `python -m spacy project assets" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "options"), [("wnut17", ""), ("weibo_ner", " --extra")])
+def test_the_command_that_fetches_a_file(tmp_path, name, options):
+    with pytest.raises(ValueError, match=f"run `python -m spacy project assets{options}`, or"):
+        read(name, tmp_path)
+
+
+def test_help_names_the_data_sets(capsys):
+    with pytest.raises(SystemExit):
+        convert_script.main(["--help"])
+    words_ = re.findall(r"\w[\w.]*\w", capsys.readouterr().out)
+    assert set(words_) >= {*DATASETS}
+
+
 def test_copies_and_archives_are_named(toy, monkeypatch):
     (toy / "toy" / "own.tsv").unlink()
     files = {"test": File("all.zip", "1", "own.tsv", member="test_bio")}
