@@ -12,8 +12,12 @@ import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import jinja2
 import pytest
+import srsly
 from setuptools.config.pyprojecttoml import load_file
+
+import spacy_dice
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "spacy_dice"
@@ -45,6 +49,43 @@ def imported():
                     distribution = normalized(DISTRIBUTIONS.get(name, [name])[0])
                     found.setdefault(distribution, set()).add(path.relative_to(PACKAGE).as_posix())
     return found
+
+
+def test_conda_recipe_says_the_same():
+    text = (ROOT / ".conda" / "meta.yaml").read_text(encoding="utf8")
+    recipe = srsly.yaml_loads(jinja2.Template(text).render(PYTHON="python"))
+    assert recipe["package"] == {"name": PROJECT["name"], "version": spacy_dice.__version__}
+    python, *needed = (line.split(" ", 1) for line in recipe["requirements"]["run"])
+    assert python == ["python", PROJECT["requires-python"]]
+    declared = [re.match(r"([\w.-]+)(.*)", line).groups() for line in PROJECT["dependencies"]]
+    assert [(normalized(n), spec) for n, spec in needed] == [
+        (normalized(n), s) for n, s in declared
+    ]
+    build = load_file(ROOT / "pyproject.toml")["build-system"]["requires"]
+    host = [line.replace(" ", "") for line in recipe["requirements"]["host"]]
+    assert set(build) <= set(host)
+    scripts = [f"{name} = {target}" for name, target in PROJECT["scripts"].items()]
+    assert recipe["build"]["entry_points"] == scripts
+    about = recipe["about"]
+    assert about["summary"] == PROJECT["description"]
+    assert about["license"] == PROJECT["license"]
+    assert [about["license_file"]] == PROJECT["license-files"]
+    assert about["home"] == PROJECT["urls"]["Source"]
+    assert about["doc_url"] == PROJECT["urls"]["Documentation"]
+
+
+def test_badges_say_what_is_declared():
+    badges = (ROOT / "README.md").read_text(encoding="utf8").split("\n\n")[1]
+    versions = [
+        line.rsplit(" ", 1)[1]
+        for line in PROJECT["classifiers"]
+        if re.search(r":: Python :: 3\.\d+$", line)
+    ]
+    assert f"python-{versions[0]}_to_{versions[-1]}-blue" in badges
+    assert f"licence-{PROJECT['license']}-blue" in badges
+    assert f"pypi/v/{PROJECT['name']})" in badges
+    workflow = re.search(rf"{PROJECT['urls']['Source']}/actions/workflows/(\w+\.yml)/badge", badges)
+    assert (ROOT / ".github" / "workflows" / workflow[1]).is_file()
 
 
 # What users bring along: these extras are for them, and what is in no extra but these is optional.
