@@ -76,6 +76,8 @@ def _with(dataset: Dataset, settings: Settings) -> Dataset:
             overrides.update(FULL)
             length = FULL_LENGTH
     elif settings.full and dataset.patience and dataset.max_steps:
+        # The network of the config, and not the small one.
+        overrides = {k: v for k, v in overrides.items() if not k.startswith("components.tok2vec.")}
         length = {"patience": 3 * dataset.patience, "max_steps": 5 * dataset.max_steps}
     return replace(dataset, overrides=overrides, **corpora, **length)  # type: ignore[arg-type]
 

@@ -17,17 +17,15 @@ FOLDERS = sorted(
     path.parent.relative_to(ROOT / "metrics").as_posix()
     for path in ROOT.glob("metrics/**/matrix.json")
 )
-MATRICES = sorted(
-    path.relative_to(ROOT / "configs").with_suffix("").as_posix()
-    for path in ROOT.glob("configs/**/*.yml")
-)
+# Those that no recorded run may be of yet.
+MATRICES = sorted(path.stem for path in ROOT.glob("configs/paper/*.yml"))
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
 def test_matrices_name_what_there_is(matrix, monkeypatch):
     """Configs, components, scores, losses and their settings, and the data sets of the project."""
     monkeypatch.chdir(ROOT)
-    read = read_matrix(ROOT / f"configs/{matrix}.yml")
+    read = read_matrix(ROOT / f"configs/paper/{matrix}.yml")
     for row in read.rows.values():
         assert row.calibrate or definition.settings_of_loss(row.name, row.block)
     known = {*DATASETS, "harbour", "harbour_spans"}
