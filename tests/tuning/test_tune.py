@@ -15,7 +15,10 @@ from spacy.util import load_config
 from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.training import failed_records, run_job
 from spacy_dice.tuning import TuneResult, tune
+from spacy_dice.tuning.budget import Budget
 from spacy_dice.tuning.result import read_result
+from spacy_dice.tuning.task import make_task
+from spacy_dice.tuning.worker import SLOT, Slot, failed, open_study
 
 # The stock config hardly learns; a setting of it can be searched that makes it learn.
 SLOW = {"training.optimizer.learn_rate": 1e-6}
@@ -320,3 +323,27 @@ def test_worker_processes_share_a_study(data, tmp_path):
     found = tune(**data, output=tmp_path / "out", search=SEARCH, budget="5", seeds=2, jobs=2)
     assert sum(found.trials.values()) == 5
     assert found.trials["failed"] == 0
+
+
+def test_a_trial_that_kills_its_process_fails_and_no_other(data, tmp_path):
+    """What the pool says of a slot whose process died again and again."""
+    paths = {key: path for key, path in data.items() if key != "config"}
+    task, _ = make_task(
+        data["config"],
+        **paths,
+        output=tmp_path,
+        component=None,
+        metric=None,
+        search={},
+        owner="search",
+    )
+    budget = Budget.parse("5")
+    study = open_study(task)
+    slots = [Slot(name=name, task=task, budget=budget) for name in "ab"]
+    with study.claim(budget) as first, study.claim(budget) as second:
+        for slot, trial in zip(slots, (first, second), strict=True):
+            trial.set_user_attr(SLOT, str(slot))
+        assert failed(slots[1], "the worker process died") == []
+        assert failed(slots[1], "the worker process died") == []
+    assert [trial["state"] for trial in trials_of(tmp_path)] == ["RUNNING", "FAIL"]
+    assert trials_of(tmp_path)[1]["attributes"]["error"] == "the worker process died"
