@@ -237,7 +237,7 @@ _SPANS = {
     "spans_{key}_macro_f": Score("span macro F1", "macro"),
     "spans_{key}_weighted_f": Score("span weighted F1"),
 }
-# Measured in metrics/spans.
+# Measured in metrics/multilabel and metrics/spans.
 _OF_SQUARED_ERROR = Recipe(
     why="learns rare labels far sooner than the squared error, and gains nearly all there is",
     calibrate=(),
