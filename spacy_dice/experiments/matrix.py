@@ -151,13 +151,17 @@ def read_matrix(path: Path) -> Matrix:
     RAISES: FileNotFoundError, and ValueError that says what is wrong and names the nearest valid
         name.
     """
+    return parse_matrix(read_yaml(path), name=path.stem, owner=str(path))
+
+
+def read_yaml(path: Path) -> JSON:
+    """The content of a YAML file. RAISES: FileNotFoundError; ValueError if it is no YAML."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
-        content = srsly.read_yaml(path)
+        return srsly.read_yaml(path)
     except Exception as error:
         raise ValueError(f"{path}: is not valid YAML: {error}") from error
-    return parse_matrix(content, name=path.stem, owner=str(path))
 
 
 def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import srsly
-
 from .._types import JSON
 from .._validation import is_number, nearest, refuse
 from ..components import Component
 from ..experiments.definition import settings_of_loss
-from ..experiments.matrix import Row
+from ..experiments.matrix import Row, read_yaml
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -226,12 +224,7 @@ def read_search(path: Path | None) -> dict[str, JSON]:
     """The content of a search file; nothing without one. RAISES: FileNotFoundError, ValueError."""
     if path is None:
         return {}
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    try:
-        content = srsly.read_yaml(path)
-    except Exception as error:
-        raise ValueError(f"{path}: is not valid YAML: {error}") from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping):
         refuse(str(path), f"expected a mapping from names of settings, got {content!r}")
     return {str(key): value for key, value in content.items()}
