@@ -85,7 +85,8 @@ class Calibration:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     crossfitted: Mapping[str, Any]
-    counts: DocumentCounts
+    # An array has no truth value of a comparison.
+    counts: DocumentCounts = field(compare=False)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     compared: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
