@@ -68,11 +68,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise FileExistsError(f"{path}: exists already")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(path.parent) as scratch:
-        # The scratch folder can be read by its owner only, one inside it as the umask says.
-        folder = scratch / "new"
-        folder.mkdir()
+    with _folder_for(path) as folder:
         yield folder
         if path.exists():
             raise FileExistsError(f"{path}: exists already")
@@ -82,15 +78,23 @@ def new_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which takes the place of `path` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(path.parent) as scratch:
-        folder = scratch / "new"
-        folder.mkdir()
+    with _folder_for(path) as folder:
         yield folder
         # Who is killed between the two renames leaves no folder, but never half of one.
         if path.exists():
-            path.rename(scratch / "old")
+            path.rename(folder.with_name("old"))
         folder.rename(path)
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path` that can take its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(path.parent) as scratch:
+        # The scratch folder can be read by its owner only, one inside it as the umask says.
+        folder = scratch / "new"
+        folder.mkdir()
+        yield folder
 
 
 @contextmanager
