@@ -22,7 +22,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="where the files are")
     parser.add_argument("--output", type=Path, default=Path("corpus"), help="where corpora go")
     parser.add_argument(
-        "--scale", choices=["cpu", "full"], default="cpu", help="full: no samples, but all docs"
+        "--scale",
+        choices=["cpu", "full"],
+        default="cpu",
+        help="full: no samples or parts, but all docs",
     )
     parser.add_argument("--separator", default="", help="token between the texts of a pair")
     parser.add_argument("--skip-bad", action="store_true", help="leave wrong questions out")
@@ -35,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
             parts = [options.output / name / f"{split}.spacy" for split in SPLITS]
             if options.if_missing and all(part.exists() for part in parts):
                 continue
-            files = files_of(name, options.assets).values()
+            files = files_of(name, options.assets, full=options.scale == "full").values()
             if not options.names and not all(file.exists() for file in files):
                 print(f"{name}: left out, not all of its files are in {options.assets}")
                 continue

@@ -20,6 +20,8 @@ from studies import write_page
 from studies.study import TRANSFORMER
 
 MATRICES = Path("configs/paper")
+# Corpora that are converted in a way of their own, by their folder.
+VARIANTS = {".": [], "windows": ["--window", "200", "--stride", "100"]}
 # What a GPU and all of the data are for: the batches and rates that fine-tuning usually has, until
 # dev stops rising.
 FULL = {
@@ -96,17 +98,24 @@ def _missing(dataset: Dataset, settings: Settings) -> str:
 
 def make_corpora(options: argparse.Namespace) -> None:
     """Convert the data sets of the studies that are there."""
-    names = {name for study in options.studies or studies() for name in _read(study).datasets}
-    found = []
-    for name in sorted(names):
-        if all(path.exists() for path in files_of(name, options.assets).values()):
-            found.append(name)
-        else:
-            print(f"{name} is left out: not all of its files are in {options.assets}")
-    places = ["--assets", options.assets, "--output", options.corpus]
-    if found:
+    datasets = [d for study in options.studies or studies() for d in _read(study).datasets.values()]
+    # Folder below that of the corpora -> names.
+    wanted: dict[str, set[str]] = {}
+    for dataset in datasets:
+        folder = str(Path(*Path(dataset.train).parts[1:-2]))
+        wanted.setdefault(folder, set()).add(dataset.name)
+    full = options.scale == "full"
+    for folder, names in sorted(wanted.items()):
+        found = []
+        for name in sorted(names):
+            if all(path.exists() for path in files_of(name, options.assets, full=full).values()):
+                found.append(name)
+            else:
+                print(f"{name} is left out: not all of its files are in {options.assets}")
+        places = ["--assets", options.assets, "--output", str(Path(options.corpus, folder))]
         scale = ["--scale", options.scale, "--separator", options.separator]
-        convert_script.main([*found, *places, *scale])
+        if found:
+            convert_script.main([*found, *places, *scale, "--skip-bad", *VARIANTS[folder]])
 
 
 def run(options: argparse.Namespace, settings: Settings) -> bool:
@@ -146,7 +155,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=["corpora", "run", "report"])
     parser.add_argument("studies", nargs="*", metavar="STUDY", help="default: all of configs/paper")
     parser.add_argument("--assets", default="assets", help="folder of the files of data sets")
-    parser.add_argument("--separator", default="[SEP]", help="token between the texts of a pair")
+    parser.add_argument(
+        "--separator", default="[SEP]", help="token between the texts of a pair, and after a query"
+    )
     parser.add_argument("--results", type=Path, default=Path("metrics/paper"), help="folder")
     parser.add_argument("--corpus", default="corpus", help="folder of the corpora")
     parser.add_argument("--scale", choices=["cpu", "full"], default="cpu")

@@ -35,7 +35,7 @@ def with_assets(project: str) -> str:
                 # Without an address it is looked for, and not downloaded.
                 del fields["url"]
                 fields["description"] += f". By hand: {dataset.origin(part)}"
-            lines = [f"{key}: {json.dumps(value)}" for key, value in fields.items()]
+            lines = [f"{key}: {json.dumps(value)}" for key, value in fields.items() if value]
             if dataset.extra:
                 lines.append("extra: true")
             entries.setdefault(fields["dest"], "  - " + "\n    ".join(lines))

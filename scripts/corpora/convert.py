@@ -1,5 +1,6 @@
 """From asset files to docs, and to the `.spacy` files that `spacy train` reads."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +12,27 @@ from spacy_dice.corpora import write_docs
 from spacy_dice.queries import windows
 
 from .lines import numbered_lines
+from .source import Source
 from .splits import SPLITS, Sample
 from .table import DATASETS
 
 
-def files_of(name: str, assets_dir: str | Path) -> dict[str, Path]:
-    """Return part -> where the file of each part of a data set has to be.
+def source_of(name: str, *, full: bool = False) -> Source:
+    """Return the row of a data set, with `full` that of the one which it is part of.
 
     Raises `ValueError` for an unknown name.
     """
     check_choice("corpora", "data set", name, list(DATASETS))
     dataset = DATASETS[name]
+    return DATASETS[dataset.full] if full and dataset.full else dataset
+
+
+def files_of(name: str, assets_dir: str | Path, *, full: bool = False) -> dict[str, Path]:
+    """Return part -> where the file of each part of a data set has to be.
+
+    Raises `ValueError` for an unknown name.
+    """
+    dataset = source_of(name, full=full)
     return {part: Path(assets_dir, dataset.asset(part)) for part in dataset.files}
 
 
@@ -38,7 +49,8 @@ def read(
     name: a key of `DATASETS`.
     assets_dir: the folder that holds `<dataset>/<file>`; `spacy project assets --extra` fills
         it.
-    full: all docs of a data set of which otherwise only a sample is taken.
+    full: all docs of a data set of which otherwise only a sample is taken, or the one that it is
+        part of.
     separator: the token between the texts of a pair; without it, that of the data set.
     skipped: takes what is wrong with questions that are left out; without it they are refused.
 
@@ -47,8 +59,8 @@ def read(
 
     Raises `ValueError` for an unknown name, a missing file, or a line that cannot be read.
     """
-    paths = files_of(name, assets_dir)
-    dataset = DATASETS[name]
+    paths = files_of(name, assets_dir, full=full)
+    dataset = source_of(name, full=full)
     # All files are looked up before the first is read: a missing one should not cost a minute.
     for part, path in paths.items():
         if not path.exists():
@@ -72,9 +84,10 @@ def read(
             split = listed.get(doc.user_data.get("id", "")) or (cut(doc) if cut else part)
             if split:
                 splits.setdefault(split, []).append(doc)
-    for split, choose in dataset.samples.items():
-        if not (full and isinstance(choose, Sample)):
-            splits[split] = choose(splits[split])
+    for split, choices in dataset.samples.items():
+        for choose in choices if isinstance(choices, Sequence) else [choices]:
+            if not (full and isinstance(choose, Sample)):
+                splits[split] = choose(splits[split])
     return splits
 
 

@@ -1,6 +1,6 @@
 """What a row of the table of data sets says."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -48,9 +48,11 @@ class Source:
     reader: turns one file, given its path and a blank pipeline, into docs.
     cuts: part -> the function that names the split of each of its docs, or none, "", for one that
         is left out; a part without a function is a split.
-    samples: split -> which of its docs are kept, after the cuts; without one, all.
+    samples: split -> which of its docs are kept, after the cuts, one choice after the other;
+        without one, all.
     folder: its folder below the assets folder (default: the name).
     extra: whether it is only downloaded by `spacy project assets --extra`.
+    full: the data set that `--scale full` takes in its place, if it is part of another one.
     """
 
     name: str
@@ -62,9 +64,10 @@ class Source:
     files: Mapping[str, File]
     reader: Reader
     cuts: Mapping[str, Cut] = field(default_factory=dict)
-    samples: Mapping[str, Choice] = field(default_factory=dict)
+    samples: Mapping[str, Choice | Sequence[Choice]] = field(default_factory=dict)
     folder: str = ""
     extra: bool = True
+    full: str = ""
 
     def asset(self, part: str) -> PurePosixPath:
         """Return where the file of `part` lies below the assets folder."""

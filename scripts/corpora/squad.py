@@ -114,6 +114,8 @@ def read_queries(
 ) -> Iterator[Doc]:
     """Yield a query document for each text of another reader and each type of entity.
 
+    The group that a split keeps together are those of a text.
+
     queries: what is asked for, by type.
     """
     asked = {label: nlp.make_doc(query) for label, query in queries.items()}
@@ -121,6 +123,7 @@ def read_queries(
         name = f"{path.name} {number}"
         for label, made in entity_queries(nlp.vocab, doc, asked, separator=separator, name=name):
             made.user_data["id"] = f"{name} {label}"
+            made.user_data["group"] = name
             yield made
 
 

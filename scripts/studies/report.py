@@ -221,7 +221,7 @@ def gains(table: Mapping[str, Any], studies: Sequence[Study]) -> Sheet:
     """What a loss gains over cross entropy in the paper and here, on each data set."""
     lines = []
     for study in studies:
-        pairs = {here: column for column, here in table["here"].items()}
+        pairs = {name: column for column, here in table["here"].items() for name in here}
         for dataset in study.matrix.datasets:
             column = table["columns"].get(pairs.get(dataset), {})
             for row in losses_of(study):

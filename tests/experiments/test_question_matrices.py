@@ -14,8 +14,9 @@ from spacy_dice.experiments.report import write_report
 from spacy_dice.experiments.runner import compare
 
 
-def test_entities_are_compared():
-    matrix = read_matrix(ROOT / "configs" / "mrc_ner.yml")
+@pytest.mark.parametrize("name", ["mrc_ner", "mrc_ner_trf"])
+def test_entities_are_compared(name):
+    matrix = read_matrix(ROOT / "configs" / "paper" / f"{name}.yml")
     for dataset in matrix.datasets.values():
         for row in matrix.rows_of(dataset.name):
             make_config(dataset, row)
@@ -24,7 +25,7 @@ def test_entities_are_compared():
 @pytest.mark.parametrize("name", ["qa", "qa_trf"])
 def test_rows_are_complete(name):
     """Each trained row makes a config; documents are normalized with a linear layer alone."""
-    matrix = read_matrix(ROOT / "configs" / f"{name}.yml")
+    matrix = read_matrix(ROOT / "configs" / "paper" / f"{name}.yml")
     for dataset in matrix.datasets.values():
         for row in matrix.rows_of(dataset.name):
             if row.calibrate:

@@ -239,10 +239,26 @@ def test_a_sample_is_drawn_after_the_cut(toy, monkeypatch):
     for split in ("dev", "test"):
         assert len(splits[split]) == len(everything[split])
     assert len(read("toy", toy, full=True)["train"]) == len(everything["train"])
+    # One choice after the other.
+    dataset = replace(DATASETS["toy"], samples={"train": [Sample(7), Sample(3)]})
+    monkeypatch.setitem(DATASETS, "toy", dataset)
+    assert len(read("toy", toy)["train"]) == 3
     # An imbalance is what the data set is about.
     dataset = replace(DATASETS["toy"], samples={"train": Imbalance("X", 0, 5)})
     monkeypatch.setitem(DATASETS, "toy", dataset)
     assert len(read("toy", toy, full=True)["train"]) == 5
+
+
+def test_a_part_gives_way_to_the_whole(toy, tmp_path, monkeypatch):
+    whole = DATASETS["toy"]
+    part = replace(whole, name="part", samples={"train": Sample(7)}, full="toy")
+    monkeypatch.setitem(DATASETS, "part", part)
+    everything = read("part", toy, full=True)
+    assert len(everything["train"]) == len(read("toy", toy)["train"]) > 7
+    folder = tmp_path / "full"
+    arguments = ["part", "--scale", "full", "--assets", str(toy), "--output", str(folder)]
+    convert_script.main(arguments)
+    assert (folder / "part" / "train.spacy").is_file()
 
 
 @pytest.fixture
@@ -386,7 +402,9 @@ def test_rows_are_consistent(name):
     if dataset.url:
         assert dataset.url.startswith("https://")
         assert dataset.url.endswith("/")
-        assert all(re.fullmatch("[0-9a-f]{32}", file.md5) for file in dataset.files.values())
+        assert all(
+            file.member or re.fullmatch("[0-9a-f]{32}", file.md5) for file in dataset.files.values()
+        )
 
 
 # The script

@@ -30,7 +30,7 @@ def test_columns_are_those_of_data_sets_of_the_studies():
         assert set(table["here"]) <= set(table["columns"])
         assert set(table["studies"]) <= set(MATRICES)
         there = {name for study in table["studies"] for name in MATRICES[study].datasets}
-        assert set(table["here"].values()) <= there <= set(DATASETS)
+        assert set().union(*table["here"].values()) <= there <= set(DATASETS)
     named = {study for table in TABLES["tables"] for study in table["studies"]}
     assert set(MATRICES) - named == {
         "imbalance_fashion_brands",
@@ -190,8 +190,7 @@ def test_verdicts(results):
     verdicts = {(row[0].partition(":")[0], row[1]): row[-1] for row in sheet.rows}
     assert verdicts["Paraphrases", "tok2vec"] == "Confirmed here."
     assert verdicts["Named entities", "tok2vec"] == "Not tested here: no runs."
-    assert verdicts["Question answering", "–"] == "Not tested here: no runs."
-    assert len(sheet.rows) == len(verdicts)
+    assert verdicts["Question answering", "minilm"] == "Not tested here: no runs."
 
 
 def test_verdict_follows_the_interval():
