@@ -46,6 +46,15 @@ def curve(y: float, *, loss: Callable[..., Any], ce_weight: float = 0.0) -> Curv
     return Curve(value, gradient)
 
 
+def penalized_cross_entropy(
+    probs: Floats, targets: Floats, **settings: Any
+) -> tuple[float, Floats]:
+    """What `dice.ConfidencePenalty.v1` is by default."""
+    ce, of_ce = functional.cross_entropy(probs, targets, **settings)
+    penalty, of_penalty = functional.negative_entropy(probs, **settings)
+    return ce + 0.1 * penalty, of_ce + 0.1 * of_penalty
+
+
 class Formula(NamedTuple):
     """What is drawn of a loss: the formula, and how much cross entropy its default adds."""
 
@@ -61,6 +70,8 @@ FORMULAS: Mapping[str, Formula] = {
     "ASL": Formula(
         partial(functional.asymmetric_focal, focus_positive=0.0, focus_negative=4.0, margin=0.05)
     ),
+    "GCE": Formula(partial(functional.generalized_cross_entropy, q=0.3)),
+    "ConfidencePenalty": Formula(penalized_cross_entropy),
     "SE": Formula(functional.squared_error),
     "DL": Formula(partial(functional.dice, smooth=1.0), ce_weight=1.0),
     "TL": Formula(partial(functional.tversky, alpha=0.5, beta=0.5, smooth=1.0), ce_weight=1.0),

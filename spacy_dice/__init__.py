@@ -19,7 +19,21 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .estimators import F1ThresholdClassifier, SoftF1Classifier, SpacyTextClassifier
     from .experiments.runner import compare
-    from .losses import ASL, CE, DL, DSC, F1, FL, SE, TL, WCE, Compound, MacroF1
+    from .losses import (
+        ASL,
+        CE,
+        DL,
+        DSC,
+        F1,
+        FL,
+        GCE,
+        SE,
+        TL,
+        WCE,
+        Compound,
+        ConfidencePenalty,
+        MacroF1,
+    )
     from .metrics import soft_f1_score
     from .tuning import tune
 
@@ -32,10 +46,12 @@ __all__ = [
     "DSC",
     "F1",
     "FL",
+    "GCE",
     "SE",
     "TL",
     "WCE",
     "Compound",
+    "ConfidencePenalty",
     "F1ThresholdClassifier",
     "MacroF1",
     "SoftF1Classifier",
@@ -59,7 +75,21 @@ __getattr__, __dir__ = attach(
         "diagnosis": ["diagnose"],
         "estimators": ["F1ThresholdClassifier", "SoftF1Classifier", "SpacyTextClassifier"],
         "experiments.runner": ["compare"],
-        "losses": ["ASL", "CE", "DL", "DSC", "F1", "FL", "SE", "TL", "WCE", "Compound", "MacroF1"],
+        "losses": [
+            "ASL",
+            "CE",
+            "DL",
+            "DSC",
+            "F1",
+            "FL",
+            "GCE",
+            "SE",
+            "TL",
+            "WCE",
+            "Compound",
+            "ConfidencePenalty",
+            "MacroF1",
+        ],
         "metrics": ["soft_f1_score"],
         "tuning": ["tune"],
     },

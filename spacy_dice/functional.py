@@ -180,23 +180,73 @@ def asymmetric_focal(
     # A power below 1 is steep at 0, where 1 - p has lost its digits.
     steep = any(0 < focus < 1 for focus in (focus_positive, focus_negative))
     rest = rest_of(xp, probs, exclusive) if steep else 1 - probs
-    value, elasticity = _focal_side(xp, probs, rest, positive, focus_positive)
+    of_gold = _focal_side(xp, probs, rest, positive, focus_positive)
     if exclusive:
-        if weights is not None:
-            value, elasticity = value * weights, elasticity * weights
-        return float(value.sum()), backprop(xp, probs, elasticity, exclusive, wrt)
+        return _of_sides(xp, probs, rest, of_gold, None, weights, wrt)
     shifted = xp.maximum(probs - margin, 0) if margin else probs
     kept = xp.minimum(rest + margin, 1) if margin else rest
     value_of_rest, elasticity_of_rest = _focal_side(xp, kept, shifted, 1 - targets, focus_negative)
     if margin:
         # By the logit of p: that of 1 - q is another, and none below the margin.
         elasticity_of_rest *= (shifted > 0) * (rest / kept)
-    value = value + value_of_rest
-    gradient = elasticity * rest - elasticity_of_rest * probs
-    if weights is not None:
-        value, gradient = value * weights, gradient * weights
-    total = float(value.sum())
-    return total, gradient if wrt == "logits" else by_probs(xp, probs, gradient, exclusive)
+    of_rest = value_of_rest, elasticity_of_rest
+    return _of_sides(xp, probs, rest, of_gold, of_rest, weights, wrt)
+
+
+def generalized_cross_entropy(
+    probs: Floats2d,
+    targets: Floats2d,
+    *,
+    q: float,
+    weights: Floats1d | Floats2d | None = None,
+    class_weights: Floats1d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
+    r"""Generalized cross entropy ``sum_c w_c y (1 - p^q)/q`` (Zhang and Sabuncu 2018, eq. 6).
+
+    Its gradient is that of cross entropy times p^q of the target, so that a label which the model
+    finds unlikely, a wrong one maybe, is heard less. ``q=0`` is the limit, cross entropy; ``q=1``
+    the mean absolute error. Classes that do not exclude each other add the same of ``1 - p`` and
+    ``1 - y``.
+
+    >>> import numpy
+    >>> generalized_cross_entropy(numpy.array([[0.75, 0.25]]), numpy.array([[0.0, 1.0]]), q=0.5)
+    (1.0, array([[ 0.375, -0.375]]))
+    """
+    xp = get_array_module(probs)
+    positive = targets if class_weights is None else targets * class_weights
+    # A power below 1 is steep at 0, where 1 - p has lost its digits.
+    rest = rest_of(xp, probs, exclusive) if 0 < q < 1 and not exclusive else 1 - probs
+    of_gold = _power_side(xp, probs, positive, q)
+    of_rest = None if exclusive else _power_side(xp, rest, 1 - targets, q)
+    return _of_sides(xp, probs, rest, of_gold, of_rest, as_cells(weights), wrt)
+
+
+def negative_entropy(
+    probs: Floats2d,
+    *,
+    weights: Floats1d | Floats2d | None = None,
+    exclusive: bool = True,
+    wrt: Wrt = "logits",
+) -> tuple[float, Floats2d]:
+    r"""Minus the entropy, ``sum_c p log p``: high where the model is sure (Pereyra et al. 2017).
+
+    Classes that do not exclude each other have an entropy each, and add ``(1 - p) log(1 - p)``.
+
+    >>> import numpy
+    >>> value, gradient = negative_entropy(numpy.array([[0.5, 0.5], [0.0, 1.0]]))
+    >>> round(value, 4), abs(gradient).max()
+    (-0.6931, 0.0)
+    """
+    xp = get_array_module(probs)
+    log = log_of(xp, probs)
+    of_gold = probs * log, probs * (log + 1)
+    rest, of_rest = 1 - probs, None
+    if not exclusive:
+        log = log_of(xp, rest)
+        of_rest = rest * log, rest * (log + 1)
+    return _of_sides(xp, probs, rest, of_gold, of_rest, as_cells(weights), wrt)
 
 
 def squared_error(
@@ -358,9 +408,41 @@ def self_adjusting_dice(
 _SAFE_SMOOTH = 1e-2
 
 
-def _focal_side(
-    xp: ModuleType, p: Floats2d, rest: Floats2d, y: Floats2d, focus: float
-) -> tuple[Floats2d, Floats2d]:
+# Values of cells, and p * dL/dp.
+_Side = tuple[Floats2d, Floats2d]
+
+
+def _of_sides(
+    xp: ModuleType,
+    probs: Floats2d,
+    rest: Floats2d,
+    of_gold: _Side,
+    of_rest: _Side | None,
+    weights: Floats2d | None,
+    wrt: Wrt,
+) -> tuple[float, Floats2d]:
+    """Value and gradient of a loss of p, and of one of 1 - p unless the classes are exclusive."""
+    value, elasticity = of_gold
+    if of_rest is None:
+        if weights is not None:
+            value, elasticity = value * weights, elasticity * weights
+        return float(value.sum()), backprop(xp, probs, elasticity, True, wrt)
+    value_of_rest, elasticity_of_rest = of_rest
+    value = value + value_of_rest
+    gradient = elasticity * rest - elasticity_of_rest * probs
+    if weights is not None:
+        value, gradient = value * weights, gradient * weights
+    total = float(value.sum())
+    return total, gradient if wrt == "logits" else by_probs(xp, probs, gradient, False)
+
+
+def _power_side(xp: ModuleType, p: Floats2d, y: Floats2d, q: float) -> _Side:
+    """Value and elasticity of ``y (1 - p^q)/q``."""
+    log = log_of(xp, p)
+    return -y * (xp.expm1(q * log) / q if q else log), -y * xp.exp(q * log)
+
+
+def _focal_side(xp: ModuleType, p: Floats2d, rest: Floats2d, y: Floats2d, focus: float) -> _Side:
     """Value and elasticity of ``-y (1-p)^focus log p``; `rest` is 1 - p."""
     factor = y * rest**focus if focus else y
     log = xp.where(p > 0.5, xp.log1p(-xp.minimum(rest, 0.5)), log_of(xp, p))

@@ -125,6 +125,46 @@ def test_focal_without_focus_is_cross_entropy(batch):
         assert_allclose(focal[1], ce[1], atol=1e-12)
 
 
+@given(batch=batches())
+def test_generalized_cross_entropy_goes_to_cross_entropy(batch):
+    logits, targets, weights, class_weights = batch
+    context = {"weights": weights, "class_weights": class_weights}
+    for exclusive, wrt in product((True, False), functional.WRT):
+        ce = functional.cross_entropy(
+            softmax(logits), targets, exclusive=exclusive, wrt=wrt, **context
+        )
+        for q, near in ((0.0, 1e-12), (1e-8, 1e-6)):
+            gce = functional.generalized_cross_entropy(
+                softmax(logits), targets, q=q, exclusive=exclusive, wrt=wrt, **context
+            )
+            assert gce[0] == pytest.approx(ce[0], rel=near)
+            assert_allclose(gce[1], ce[1], rtol=1e-5, atol=near)
+
+
+@given(batch=batches(), exclusive=st.booleans())
+def test_gradient_of_the_entropy_equals_autograd(batch, exclusive):
+    logits, targets, weights, _ = batch
+    context = {"weights": weights, "exclusive": exclusive}
+    expected, by_logits, probs = autograd(
+        "negative_entropy", logits, targets, class_weights=None, **context
+    )
+    value, gradient = functional.negative_entropy(probs, **context)
+    assert value == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert_allclose(gradient, by_logits, rtol=1e-7, atol=1e-10)
+    _, by_probs = functional.negative_entropy(probs, wrt="probs", **context)
+    slope = probs if exclusive else probs * (1 - probs)
+    assert_allclose(slope * by_probs, by_logits, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_entropy_at_the_ends(exclusive):
+    for wrt in functional.WRT:
+        value, gradient = functional.negative_entropy(SATURATED, exclusive=exclusive, wrt=wrt)
+        assert numpy.isfinite(value)
+        assert gradient.dtype == SATURATED.dtype
+        assert numpy.isfinite(gradient).all()
+
+
 def test_asymmetric_loss_below_its_margin_and_at_the_ends():
     """A negative at the margin and below costs nothing; nothing is infinite at p = 0 and 1."""
     probs = numpy.array([[0.0, 0.05, 0.1, 0.1001, 1.0]])

@@ -15,7 +15,7 @@ from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_columns, needs_lab
 from .batch import Batch, Labels, check_probabilities, main_names
 from .compound import Compound
 from .cost import F1, MacroF1
-from .likelihood import ASL, CE, FL, SE, WCE
+from .likelihood import ASL, CE, FL, GCE, SE, WCE, ConfidencePenalty
 from .overlap import DL, DSC, TL
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "DSC",
     "F1",
     "FL",
+    "GCE",
     "SE",
     "TL",
     "WCE",
@@ -32,6 +33,7 @@ __all__ = [
     "Batch",
     "Bound",
     "Compound",
+    "ConfidencePenalty",
     "Labels",
     "MacroF1",
     "RegisteredLoss",

@@ -1,4 +1,4 @@
-"""Cross entropy, squared error, focal and asymmetric loss, and what cross entropy is added to."""
+"""Cross entropy and its relatives, squared error, and what cross entropy is added to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -193,6 +193,61 @@ class ASL(WeightedLoss):
             margin=self.margin,
             **batch.settings,
         )
+
+
+@dataclass(kw_only=True)
+class GCE(WeightedLoss):
+    """Generalized cross entropy, ``w_c y (1 - p^q)/q`` (Zhang and Sabuncu 2018).
+
+    q: in [0, 1]; 0 is cross entropy, larger values look away from labels that the model finds
+        unlikely. With .6 and more, NER learns nothing: there most labels are unlikely at first.
+
+    >>> import numpy
+    >>> GCE(q=0.5)(numpy.array([[0.75, 0.25]], dtype="f"), [1])
+    (array([[ 0.375, -0.375]], dtype=float32), 1.0)
+    """
+
+    q: float = 0.3
+
+    @override
+    def validate(self) -> None:
+        super().validate()
+        if not is_number(self.q) or not 0 <= self.q <= 1:
+            refuse(self.owner, f"q must be in [0, 1], got {self.q!r}")
+
+    @override
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
+        return functional.generalized_cross_entropy(
+            batch.probs, batch.targets, q=self.q, **batch.settings
+        )
+
+
+@dataclass(kw_only=True)
+class ConfidencePenalty(RegisteredLoss):
+    """Cross entropy minus the entropy, ``CE - entropy_weight * H(p)`` (Pereyra et al. 2017).
+
+    entropy_weight: >= 0; 0.0 is cross entropy. The loss can be below 0.
+
+    >>> import numpy
+    >>> ConfidencePenalty()(numpy.array([[0.25, 0.75]], dtype="f"), [1])
+    (array([[ 0.2294, -0.2294]], dtype=float32), 0.2314...)
+    """
+
+    entropy_weight: float = 0.1
+
+    @override
+    def validate(self) -> None:
+        check_non_negative(self.owner, "entropy_weight", self.entropy_weight)
+
+    @override
+    def evaluate(self, batch: Batch) -> tuple[float, Floats2d]:
+        value, gradient = cross_entropy(batch)
+        if not self.entropy_weight:
+            return value, gradient
+        penalty, of_penalty = functional.negative_entropy(
+            batch.probs, weights=batch.weights, exclusive=batch.exclusive, wrt=batch.wrt
+        )
+        return value + self.entropy_weight * penalty, gradient + self.entropy_weight * of_penalty
 
 
 def cross_entropy(batch: Batch) -> tuple[float, Floats2d]:

@@ -80,6 +80,8 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
     "TL": {"ce_weight": Range(0.1, 10.0, log=True), "beta": Range(0.25, 1.0, log=True)},
     "FL": {"ce_weight": Range(0.1, 10.0, log=True), "focus": Range(0.5, 4.0, log=True)},
     "ASL": {"focus_negative": Range(0.5, 6.0, log=True), "margin": Range(0.0, 0.2)},
+    "GCE": {"q": Range(0.1, 0.5)},
+    "ConfidencePenalty": {"entropy_weight": Range(0.03, 1.0, log=True)},
     "F1": {"beta": Range(0.5, 2.0, log=True)},
     "MacroF1": {"power": Range(0.1, 1.0, log=True)},
     "WCE": {"K": Range(2.0, 100.0, log=True)},

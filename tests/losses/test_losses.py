@@ -12,6 +12,7 @@ from reference import naive_value
 from strategies import rng_of, softmax
 from thinc.api import CategoricalCrossentropy, Config, registry
 
+from spacy_dice.functional import negative_entropy
 from spacy_dice.losses import (
     ASL,
     CE,
@@ -19,11 +20,13 @@ from spacy_dice.losses import (
     DSC,
     F1,
     FL,
+    GCE,
     SE,
     TL,
     WCE,
     Batch,
     Compound,
+    ConfidencePenalty,
     MacroF1,
     RegisteredLoss,
     bind,
@@ -35,6 +38,8 @@ REGISTERED = {
     "dice.WCE.v1": WCE,
     "dice.FL.v1": FL,
     "dice.ASL.v1": ASL,
+    "dice.GCE.v1": GCE,
+    "dice.ConfidencePenalty.v1": ConfidencePenalty,
     "dice.SE.v1": SE,
     "dice.DL.v1": DL,
     "dice.TL.v1": TL,
@@ -68,6 +73,8 @@ def test_settings_snapshot():
         SE: weighted,
         FL: {**mixed, "ce_weight": 0.5, "focus": 1.0},
         ASL: {**weighted, "focus_positive": 0.0, "focus_negative": 4.0, "margin": 0.05},
+        GCE: {**weighted, "q": 0.3},
+        ConfidencePenalty: {**shared, "entropy_weight": 0.1},
         DL: overlap,
         TL: {**overlap, "alpha": 0.5, "beta": 0.5},
         DSC: {**overlap, "ce_weight": 2.0, "alpha": 1.0, "detach_weight": False},
@@ -398,6 +405,25 @@ def test_pickled_losses_are_the_same(cls):
     assert pickle.loads(pickle.dumps(cls())).get_loss(p, truths) == cls().get_loss(p, truths)
 
 
+def test_penalty_of_nothing_is_cross_entropy_and_keeps_the_stock_gradient():
+    probs, targets = guesses(), numpy.eye(3, dtype="f")[[0, 1, 2, 0, 1, 1]]
+    stock = rng_of(1).normal(size=(6, 3)).astype("f")
+    for batch in (
+        Batch(probs, targets),
+        Batch(probs, targets, exclusive=False, wrt="probs"),
+        Batch(probs, targets, weights=numpy.full((6, 1), 0.5, dtype="f"), stock_gradient=stock),
+    ):
+        value, gradient = bind(CE())(batch)
+        without = bind(ConfidencePenalty(entropy_weight=0.0))(batch)
+        assert without[0] == value
+        assert_array_equal(without[1], gradient)
+        _, penalized = bind(ConfidencePenalty(entropy_weight=0.5))(batch)
+        _, of_penalty = negative_entropy(
+            probs, weights=batch.weights, exclusive=batch.exclusive, wrt=batch.wrt
+        )
+        assert_allclose(penalized - gradient, 0.5 * of_penalty, atol=1e-6)
+
+
 def test_base_class_has_no_formula():
     with pytest.raises(NotImplementedError):
         RegisteredLoss()(guesses(), [0] * 6)
@@ -416,6 +442,9 @@ def test_base_class_has_no_formula():
         (ASL, {"focus_positive": -1}, "dice.ASL.v1: focus_positive must be >= 0, got -1"),
         (ASL, {"focus_negative": -1}, "dice.ASL.v1: focus_negative must be >= 0, got -1"),
         (ASL, {"margin": 1.0}, "dice.ASL.v1: margin must be in [0, 1), got 1.0"),
+        (GCE, {"q": 1.5}, "dice.GCE.v1: q must be in [0, 1], got 1.5"),
+        (GCE, {"q": float("nan")}, "dice.GCE.v1: q must be in [0, 1], got nan"),
+        (ConfidencePenalty, {"entropy_weight": -1}, "entropy_weight must be >= 0, got -1"),
         (WCE, {"K": 0.5}, "dice.WCE.v1: K must be >= 1, got 0.5"),
         (DL, {"ce_weight": -1.0}, "dice.DL.v1: ce_weight must be >= 0, got -1.0"),
         (DL, {"class_weights": {"O": -1.0}}, "class_weights['O'] must be >= 0, got -1.0"),

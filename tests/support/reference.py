@@ -5,10 +5,18 @@ import math
 import numpy
 import pytest
 
-WITHOUT_REDUCTION = ("cross_entropy", "focal", "asymmetric_focal", "squared_error")
+WITHOUT_REDUCTION = (
+    "cross_entropy",
+    "focal",
+    "asymmetric_focal",
+    "generalized_cross_entropy",
+    "squared_error",
+)
 
 
-def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0, focus_positive=0.0, **_):
+def cell_loss(
+    name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0, focus_positive=0.0, q=0.3, **_
+):
     """Loss of one cell of a softmax as the paper writes it, for a hard or soft target."""
     if name == "cross_entropy":
         return -y * math.log(p) if y else 0.0
@@ -16,6 +24,8 @@ def cell_loss(name, p, y, *, alpha=1.0, beta=0.5, smooth=1.0, focus=2.0, focus_p
         return -y * (1 - p) ** focus * math.log(p) if y else 0.0
     if name == "asymmetric_focal":
         return cell_loss("focal", p, y, focus=focus_positive)
+    if name == "generalized_cross_entropy":
+        return y * (1 - p**q) / q
     if name == "squared_error":
         return (p - y) ** 2 / 2
     num, den = ratio_terms(name, p, y, alpha, beta)
@@ -100,6 +110,14 @@ def torch_loss(
         cells = -class_weights * y * (focus * log_rest).exp() * log_p
         if not exclusive:
             cells = cells - (1 - y) * (focus * log_p).exp() * log_rest
+        return (cells * weights).sum()
+    if name == "generalized_cross_entropy":
+        cells = class_weights * y * (1 - (k["q"] * log_p).exp())
+        if not exclusive:
+            cells = cells + (1 - y) * (1 - (k["q"] * log_rest).exp())
+        return (cells / k["q"] * weights).sum()
+    if name == "negative_entropy":
+        cells = p * log_p if exclusive else p * log_p + (1 - p) * log_rest
         return (cells * weights).sum()
     if name == "squared_error":
         return (weights * class_weights * (p - y) ** 2 / 2).sum()

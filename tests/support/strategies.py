@@ -10,6 +10,8 @@ LOSSES = [
     ("focal", {"focus": 2.0}),
     ("asymmetric_focal", {"focus_positive": 0.0, "focus_negative": 2.0, "margin": 0.05}),
     ("asymmetric_focal", {"focus_positive": 1.0, "focus_negative": 0.5, "margin": 0.2}),
+    ("generalized_cross_entropy", {"q": 0.3}),
+    ("generalized_cross_entropy", {"q": 1.0}),
     ("squared_error", {}),
     ("dice", {"smooth": 1.0}),
     ("dice", {"smooth": 0.1}),
