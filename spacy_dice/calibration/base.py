@@ -49,7 +49,7 @@ class Search(ABC):
     # Whether a score is named without the word micro, ents_f.
     plain_micro: ClassVar[bool] = True
     # Whether nothing is changed unless that gains by more than may be chance.
-    tested: ClassVar[bool] = True
+    tested: bool = True
     # Whether `best_common` is something else than `best`, and found without further trials.
     has_common: ClassVar[bool] = False
 
@@ -98,6 +98,17 @@ class Search(ABC):
             f"decided for one by one; those of the component {self.component.name!r} are not",
         )
 
+    def use_prior(self, examples: Sequence[Example]) -> None:
+        """Search for one number: what each label's log frequency in `examples` is multiplied with.
+
+        RAISES: ValueError for labels that do not exclude each other.
+        """
+        refuse(
+            "calibrate",
+            "a prior is for labels that exclude each other, those of tagger, morphologizer and "
+            f"textcat; those of the component {self.component.name!r} are not",
+        )
+
     @abstractmethod
     def annotated(self, chosen: Sequence[int], offsets: Offsets) -> list[Doc]:
         """Copies of some documents with what the component finds with these offsets."""
@@ -129,6 +140,10 @@ class Search(ABC):
     def thresholds_of(self, offsets: Mapping[str, float]) -> dict[str, float]:
         """The thresholds on the unchanged probabilities that offsets come to, if they do."""
         return {}
+
+    def tau_of(self, offsets: Mapping[str, float]) -> float | None:
+        """What log frequencies are multiplied with, if offsets come from that; see `use_prior`."""
+        return None
 
     def n_cells(self) -> float:
         """How many decisions there are, for the accuracy; see `Metric`."""

@@ -11,7 +11,7 @@ and taggers, offsets that gain nothing significantly by that are not taken.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Calibration:
     before, after: the scores on the dev set; `after` is optimistic.
     crossfitted: the scores when no document has a part in the offsets it is decided with.
     counts: of each document that has gold for the component, decided so.
+    tau: with a prior, the factor that offsets are of minus log frequencies; see `calibrate`.
     compared: the cross-fitted score in the metric of a threshold for each label, `"labels"`, and of
         one for all, `"common"`, whatever is taken; empty where labels are not decided one by one.
     notes: what there is to say about labels, and why nothing was changed.
@@ -88,6 +89,7 @@ class Calibration:
     # An array has no truth value of a comparison.
     counts: DocumentCounts = field(compare=False)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    tau: float | None = None
     compared: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
@@ -116,6 +118,8 @@ class Calibration:
         if self.thresholds:
             found = ", ".join(f"{label} {value:.3f}" for label, value in self.thresholds.items())
             lines.append(f"  thresholds    {found}")
+        elif self.tau:
+            lines.append(f"  tau           {self.tau:.2f}")
         else:
             found = ", ".join(f"{label} {offset:+g}" for label, offset in self.offsets.items())
             lines.append(f"  offsets       {found or 'none: no change is better'}")
@@ -140,6 +144,7 @@ def calibrate(
     beta: float = 1.0,
     types: bool = False,
     labels: bool = True,
+    prior: Iterable[Example] | None = None,
     folds: int = FOLDS,
 ) -> Calibration:
     """Find the decisions that maximise a component's score on `examples`, and put them into it.
@@ -156,6 +161,9 @@ def calibrate(
     types: for NER only: give an offset to each entity type too, where that is better by more than
         may be chance; without it only to O, whatever is best.
     labels: where labels are decided for one by one: a threshold for each; False for one for all.
+    prior: the training data of `tagger`, `morphologizer` or `textcat`: one number is tuned, tau, in
+        place of an offset on each label. That of a label is -tau times the logarithm of how often
+        it is gold there (logit adjustment, Menon et al. 2021, arXiv 2007.07314).
     folds: of the cross-fitting.
     RETURNS: what was found; `nlp` is changed accordingly.
     RAISES: ValueError if there is no such component, if its model has no bias to shift, if the
@@ -175,6 +183,8 @@ def calibrate(
     make = _search_of(pipe)
     assert make is not None
     search = make(pipe, examples, average=metric, beta=beta, **settings)
+    if prior is not None:
+        search.use_prior(list(prior))
     if len(examples) < folds:
         refuse(
             "calibrate",
@@ -218,6 +228,7 @@ def calibrate(
         crossfitted=crossfitted,
         counts=DocumentCounts(search.labels, counts),
         thresholds=search.thresholds_of(best),
+        tau=search.tau_of(best),
         compared=compared,
         notes=notes,
     )
@@ -233,6 +244,7 @@ def calibrate_pipeline(
     beta: float = 1.0,
     types: bool = False,
     labels: bool = True,
+    prior: Path | None = None,
     folds: int = FOLDS,
 ) -> Calibration:
     """Calibrate a pipeline on disk or an installed one, and write the result to a new folder.
@@ -241,13 +253,15 @@ def calibrate_pipeline(
     dev: a `.spacy` file.
     output: appears whole or not at all. It has the files of the input, but for the component's
         weights, and needs no more than the input to be loaded.
-    component, metric, beta, types, labels, folds: see `calibrate`.
+    prior: a `.spacy` file.
+    component, metric, beta, types, labels, prior, folds: see `calibrate`.
     RAISES: OSError, ValueError; see `calibrate`.
     """
     if output.exists():
         raise FileExistsError(f"{output}: exists already")
-    if not Path(dev).is_file():
-        raise FileNotFoundError(f"{dev}: there is no such file")
+    for path in (dev, prior):
+        if path is not None and not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: there is no such file")
     nlp = spacy.load(model)
     examples = list(Corpus(dev)(nlp))
     result = calibrate(
@@ -258,6 +272,7 @@ def calibrate_pipeline(
         beta=beta,
         types=types,
         labels=labels,
+        prior=None if prior is None else Corpus(prior)(nlp),
         folds=folds,
     )
     with new_folder(output) as folder:

@@ -5,6 +5,7 @@ Offsets are added to these scores, and the component itself decides by the sums.
 
 import math
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -19,10 +20,24 @@ from .._types import Floats
 from .._validation import is_number, refuse
 from .base import Mask, Search, Settings
 from .bias import Offsets
-from .search import SHRINKAGE, VALUES, Line, ascend, best_of_all, best_shifts, line_of, shrunken
+from .search import (
+    SHRINKAGE,
+    TINY,
+    VALUES,
+    Line,
+    ascend,
+    best_of_all,
+    best_shifts,
+    best_tau,
+    line_of,
+    shrunken,
+)
 
 # The offsets that are tried of labels that exclude each other.
 GRID = numpy.arange(-3.0, 3.5, 0.25)
+# What is tried as a factor of log frequencies. With 1 the errors of all labels count the same, if
+# the model has learned the probabilities.
+TAUS = numpy.arange(-1.0, 2.05, 0.05)
 # How often all these labels are gone through, one at a time.
 ROUNDS = 3
 
@@ -68,6 +83,8 @@ class ChoiceSearch(Scored):
     averages: ClassVar[Sequence[str]] = ("macro", "micro", "accuracy")
     plain_micro = False
     shrinkage = SHRINKAGE
+    # Of each label, how much rarer than the most frequent one it is, as a logarithm.
+    rarity: Floats | None = None
 
     def __init__(
         self, component: TrainablePipe, examples: Sequence[Example], **settings: Unpack[Settings]
@@ -90,9 +107,36 @@ class ChoiceSearch(Scored):
         """The gold label of each row of the scores; None or nothing where it is not known."""
 
     @override
+    def use_prior(self, examples: Sequence[Example]) -> None:
+        """Logit adjustment, ``argmax_k z_k - tau log prior_k`` (Menon et al. 2021, eq. 9).
+
+        A label that is never gold is counted once.
+        """
+        counts = Counter(label for eg in examples for label in self.gold_of(eg) if label)
+        counted = numpy.array([counts[label] for label in self.known_labels])
+        if not counted.any():
+            refuse(
+                "calibrate",
+                f"the data of the prior has no gold for the component {self.component.name!r}",
+            )
+        self.rarity = numpy.log(counted.max() / numpy.maximum(counted, 1))
+        # One number of which it can be told whether it gains: no search is exempt.
+        self.tested = True
+
+    @override
+    def tau_of(self, offsets: Mapping[str, float]) -> float | None:
+        if self.rarity is None:
+            return None
+        return sum(offsets.values()) / max(float(self.rarity.sum()), TINY)
+
+    @override
     def best(self, chosen: Mask) -> Offsets:
         rows = chosen[self.docs]
         codes, metric = self.codes[rows], self.metric
+        if self.rarity is not None:
+            tau = best_tau(codes, self.rows[rows], self.rarity, metric, TAUS)
+            values = (tau * self.rarity).tolist()
+            return {label: v for label, v in zip(self.output.labels, values, strict=True) if v}
         columns = None if metric.label is None else [metric.label]
         found = ascend(
             codes, self.rows[rows], metric, values=GRID, max_rounds=ROUNDS, columns=columns

@@ -251,6 +251,34 @@ def best_offsets(
     return ascend(codes, logs, Metric(average, beta), weights=weights, max_rounds=max_rounds)
 
 
+def best_tau(codes: Ints, logits: Floats, rarity: Floats, metric: Metric, values: Floats) -> float:
+    r"""The one factor for which ``argmax_k logits_k + tau * rarity_k`` has the highest score.
+
+    Of equally good ones that nearest to 0.
+
+    codes: `(n,)` columns of the true classes; `c` and more are none. logits: `(n, c)`.
+    rarity: `(c,)`. values: the factors that are tried.
+
+    >>> import numpy
+    >>> logits = numpy.array([[1.0, 0.0], [1.0, 0.9], [1.0, 0.3]])
+    >>> rarity, values = numpy.array([0.0, 1.0]), numpy.arange(0.0, 1.1, 0.2)
+    >>> best_tau(numpy.array([0, 1, 0]), logits, rarity, Metric("macro"), values)
+    0.2
+    """
+    n_labels = int(max(logits.shape[1], codes.max(initial=-1) + 1))
+    support = numpy.bincount(codes, minlength=n_labels)
+    scores = {}
+    for value in values.tolist():
+        decided = (logits + value * rarity).argmax(axis=1)
+        tp, predicted = (
+            numpy.bincount(labels, minlength=n_labels)
+            for labels in (codes[codes == decided], decided)
+        )
+        scores[value] = metric(tp, predicted, support)
+    top = max(scores.values()) - GAIN
+    return min((value for value, score in scores.items() if score >= top), key=abs)
+
+
 def ascend(
     codes: Ints,
     logits: Floats,

@@ -164,6 +164,10 @@ def calibrate(
     labels: Annotated[
         bool, typer.Option(help="A threshold for each label, or one for all of them")
     ] = True,
+    prior: Annotated[
+        Path | None,
+        typer.Option(help="Training data, a .spacy file: one number for all labels, see below"),
+    ] = None,
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting", min=2)] = 5,
     record: Annotated[
         Path | None, typer.Option(help="JSON file for the offsets and the scores on the dev set")
@@ -176,7 +180,9 @@ def calibrate(
     tokens, NER on the move O. They go into the bias of the output layer, so that the result is a
     pipeline like the one before. With --types NER gets an offset on each entity type, too, and only
     those that are better by more than may be chance. With --no-labels spancat and
-    textcat_multilabel get one threshold for all labels.
+    textcat_multilabel get one threshold for all labels. With --prior tagger, morphologizer and
+    textcat get one number, tau: the offset of a label is -tau times the logarithm of how often it
+    is gold in the training data.
 
     The score is micro F1 for entities, spans and sentences, and macro F1 for labels of tokens and
     texts, unless --metric says another.
@@ -194,6 +200,7 @@ def calibrate(
             beta=beta,
             types=types,
             labels=labels,
+            prior=prior,
             folds=folds,
         )
         if record is not None:

@@ -43,7 +43,7 @@ class Run:
     @property
     def trained(self) -> Path:
         """A folder name for the pipeline that is trained: the same for rows derived from it."""
-        of_calibration = ("calibrated", "metric", "labels")
+        of_calibration = ("calibrated", "metric", "labels", "prior")
         definition = {k: v for k, v in self.definition.items() if k not in of_calibration}
         row = self.row.calibrate or self.row.name
         return Path(self.dataset.name) / row / f"{self.seed}-{_hash(definition)}"
@@ -87,6 +87,8 @@ def runs_of(matrix: Matrix) -> list[Run]:
                     definition["metric"] = row.metric
                 if not row.labels:
                     definition["labels"] = False
+                if row.prior:
+                    definition["prior"] = True
             text = config.to_str(interpolate=False)
             runs += [
                 Run(

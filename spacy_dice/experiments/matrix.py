@@ -91,6 +91,7 @@ class Row:
     metric: what they are calibrated to, an average or a label; None for what is usual.
     types: whether entity types get offsets, too.
     labels: whether labels get a threshold each; False for one for all of them.
+    prior: whether they get one factor of their log frequencies in the training data.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Row:
     metric: str | None = None
     types: bool = False
     labels: bool = True
+    prior: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,13 +285,14 @@ def _row(owner: str, name: str, block: JSON) -> Row:
     if isinstance(block, Mapping) and "@losses" in block:
         return Row(name=name, block=dict(block))
     if isinstance(block, Mapping) and "calibrate" in block:
-        block = _mapping(owner, block, ("calibrate", "metric", "types", "labels"))
+        block = _mapping(owner, block, ("calibrate", "metric", "types", "labels", "prior"))
         return Row(
             name=name,
             calibrate=str(block["calibrate"]),
             metric=_text(owner, block, "metric") or None,
             types=_switch(owner, block, "types", False),
             labels=_switch(owner, block, "labels", True),
+            prior=_switch(owner, block, "prior", False),
         )
     if isinstance(block, Mapping) and "loss" in block:
         block = _mapping(owner, block, ("loss", "overrides"))

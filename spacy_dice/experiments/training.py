@@ -205,7 +205,13 @@ def _evaluate(nlp: Language, run: Run, config: Config) -> Outcome:
         dev = list(Corpus(dataset.dev)(nlp))
         row = run.row
         calibration = calibrate(
-            nlp, dev, dataset.component, metric=row.metric, types=row.types, labels=row.labels
+            nlp,
+            dev,
+            dataset.component,
+            metric=row.metric,
+            types=row.types,
+            labels=row.labels,
+            prior=Corpus(dataset.train)(nlp) if row.prior else None,
         )
         result["offsets"] = calibration.offsets
         # Not what the dev set shows after tuning on it: that would not be comparable.
