@@ -6,6 +6,7 @@ processor, which does not count what other processes take.
 
     python scripts/benchmark.py --output metrics/benchmark
     python scripts/benchmark.py --output metrics/benchmark --calibrate MODEL DEV
+    python scripts/benchmark.py --output metrics/benchmark --predict MODEL DOCUMENTS
 """
 
 import argparse
@@ -297,6 +298,33 @@ def benchmark_calibration(
     return result
 
 
+def benchmark_prediction(
+    model: str, data: Path, output: Path | None = None, *, documents: int = 1000
+) -> dict[str, JSON]:
+    """Time how many documents a pipeline annotates in a second of the processor.
+
+    model: a trained pipeline. data: a `.spacy` file or a folder of such.
+    output: a folder for the result, `predict.json`. documents: at most so many.
+    """
+    nlp = spacy.load(model)
+    docs = [eg.predicted for eg in islice(Corpus(data)(nlp), documents)]
+    start = process_time()
+    for _ in nlp.pipe(docs):
+        pass
+    seconds = process_time() - start
+    result: dict[str, JSON] = {
+        "machine": machine(),
+        "components": list(nlp.pipe_names),
+        "documents": len(docs),
+        "tokens_of_a_document": round(sum(map(len, docs)) / len(docs), 1),
+        "documents_per_second": round(len(docs) / seconds, 1),
+    }
+    print(result)
+    if output is not None:
+        write_json(output / "predict.json", result)
+    return result
+
+
 def _cases() -> Iterable[tuple[str, tuple[int, int], int]]:
     for shape in SHAPES:
         for threads in sorted({1, os.cpu_count() or 1}):
@@ -329,9 +357,17 @@ def main(arguments: list[str] | None = None) -> None:
         metavar=("MODEL", "DEV"),
         help="instead, time the calibration of a pipeline on 1,000 documents",
     )
+    parser.add_argument(
+        "--predict",
+        nargs=2,
+        metavar=("MODEL", "DOCUMENTS"),
+        help="instead, time a pipeline on 1,000 documents",
+    )
     options = parser.parse_args(arguments)
     if options.calibrate is not None:
         benchmark_calibration(options.calibrate[0], Path(options.calibrate[1]), options.output)
+    elif options.predict is not None:
+        benchmark_prediction(options.predict[0], Path(options.predict[1]), options.output)
     elif options.workers is not None:
         benchmark_workers(options.workers, options.output)
     else:

@@ -140,18 +140,29 @@ class QuerySpans(SpanFinder):
         """
         docs = list(docs)
         for doc in docs:
-            self.check_pieces(doc, self.start_of(doc))
+            self.check_pieces(doc, doc._.trf_data if doc.has_extension("trf_data") else None)
         return super().predict(docs)
 
-    def check_pieces(self, doc: Doc, start: int) -> None:
+    def check_batch(self, examples: Sequence[Example]) -> None:
+        """Refuse documents of a batch that a transformer cut off, as `predict` does.
+
+        What it makes of them while it is trained is in the layer that listens to it alone.
+        """
+        for layer in self.model.walk():
+            found = getattr(layer, "_outputs", None)
+            for example, of_doc in zip(examples, () if found is None else found, strict=False):
+                self.check_pieces(example.predicted, of_doc)
+
+    def check_pieces(self, doc: Doc, found: Any) -> None:
         """Refuse a document that a transformer cut off, or whose separator it does not know.
 
-        start: where the context begins.
+        found: what it makes of the document; anything without an alignment is that of no
+            transformer.
         RAISES: ValueError.
         """
-        found = doc._.trf_data if doc.has_extension("trf_data") else None
-        if found is None or len(found.align.lengths) != len(doc):
+        if not hasattr(found, "align") or len(found.align.lengths) != len(doc):
             return
+        start = self.start_of(doc)
         owner, name = f"[components.{self.name}]", name_of(doc, self.cfg["query_key"])
         pieces = found.align.lengths
         # Blanks have no word pieces.
@@ -264,6 +275,7 @@ class QuerySpans(SpanFinder):
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """The squared error of the context, or the cross entropy of documents; and the gradient."""
         examples = list(examples)
+        self.check_batch(examples)
         if self.by_document:
             rows = self.document_rows(examples, scores)
             xp = get_array_module(scores)
@@ -357,12 +369,15 @@ class DiceQuerySpans(DiceSpanFinder, QuerySpans):
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """The loss over the whole batch, and its gradient.
 
-        RAISES: ValueError for scores that are no probabilities, or with `"document"` not finite.
+        RAISES: ValueError for scores that are no probabilities, or with `"document"` not finite,
+            and for a document that a transformer cut off.
         """
+        examples = list(examples)
+        self.check_batch(examples)
         if not self.by_document:
             return super().get_loss(examples, scores)
         self.bind_loss()
-        rows = self.document_rows(list(examples), scores)
+        rows = self.document_rows(examples, scores)
         value, gradient = self.evaluate_loss(Batch(rows.probs, rows.targets, rows.weights))
         return value, rows.restore(gradient)
 

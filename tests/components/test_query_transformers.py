@@ -7,10 +7,11 @@ from questions import QUESTIONS, question, questions
 from small_matrix import ROOT
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import DocBin
+from spacy.training import Example
 from thinc.api import Adam, Config
 from tiny_transformer import LISTENER, save_bert, transformer
 
-from spacy_dice.queries import answer
+from spacy_dice.queries import answer, make_query_doc
 
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
 # What thinc, torch and transformers do among themselves.
@@ -44,6 +45,14 @@ def test_what_is_cut_off(nlp):
         answer(nlp, "Who is it?", LONG)
     [found] = answer(nlp, "Who is it?", LONG, window=8, stride=4)
     assert LONG[found.start : found.end] == found.text
+
+
+def test_what_is_cut_off_in_training(nlp):
+    query, context = nlp.make_doc("Who is it?"), nlp.make_doc(LONG)
+    gold = make_query_doc(nlp.vocab, query, context)
+    gold.spans["answer"] = [gold[5:6]]
+    with pytest.raises(ValueError, match=r"the transformer took \d+ of the \d+ words .* window"):
+        nlp.update([*questions(nlp), Example(gold.copy(), gold)])
 
 
 def test_windows_are_merged(nlp):

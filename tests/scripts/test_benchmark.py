@@ -38,7 +38,7 @@ def test_unknown_component(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_calibration(tmp_path):
+def test_calibration_and_prediction(tmp_path):
     nlp = off("spancat")
     nlp.to_disk(tmp_path / "model")
     docs = [eg.reference for eg in examples_of(nlp, "spancat", start=0, count=20)]
@@ -49,6 +49,11 @@ def test_calibration(tmp_path):
     assert written["documents"] == 20
     assert written["components"] == ["spancat"]
     assert written["processor_seconds"].keys() == {"pass", "calibrate"}
+    arguments = ("--predict", *arguments[1:])
+    benchmark.main(["--output", str(tmp_path), *arguments])
+    written = json.loads((tmp_path / "predict.json").read_text())
+    assert (written["documents"], written["components"]) == (20, ["spancat"])
+    assert written["documents_per_second"] > 0
 
 
 def test_workers(tmp_path, monkeypatch):
