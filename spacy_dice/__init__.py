@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         WCE,
         Compound,
         ConfidencePenalty,
+        Distill,
         MacroF1,
     )
     from .metrics import soft_f1_score
@@ -52,6 +53,7 @@ __all__ = [
     "WCE",
     "Compound",
     "ConfidencePenalty",
+    "Distill",
     "F1ThresholdClassifier",
     "MacroF1",
     "SoftF1Classifier",
@@ -88,6 +90,7 @@ __getattr__, __dir__ = attach(
             "WCE",
             "Compound",
             "ConfidencePenalty",
+            "Distill",
             "MacroF1",
         ],
         "metrics": ["soft_f1_score"],

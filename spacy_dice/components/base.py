@@ -15,7 +15,8 @@ from thinc.types import Floats2d
 from thinc.util import get_array_module
 
 from .._validation import listed, refuse
-from ..losses import DSC, AnyLoss, Batch, Bound, Labels, bind, needs_label_counts
+from ..losses import DSC, AnyLoss, Batch, Bound, Labels, bind, needs_label_counts, teachers_of
+from .teachers import Teacher, Teachers
 
 # What a gold document may be annotated with, beside categories and span groups.
 _ANNOTATIONS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START", "ENT_IOB")
@@ -46,6 +47,7 @@ class LossMixin:
     _bound: Bound | None = None
     _bound_to: tuple[Labels, Mapping[str, float] | None] | None = None
     _n_updates: int = 0
+    _teachers: Teachers
 
     def __init__(self, *args: Any, loss: AnyLoss | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -63,7 +65,7 @@ class LossMixin:
         """Use `loss` from now on. RAISES: ValueError if it is not a loss."""
         self.check_loss(self, loss)
         self.loss = loss
-        self._bound = None
+        self._bound, self._teachers = None, Teachers()
 
     @classmethod
     def name_columns(cls, component: TrainablePipe) -> Labels:
@@ -78,8 +80,8 @@ class LossMixin:
     def bind_loss(self) -> Bound:
         """The loss, bound to the labels that the component has now.
 
-        RAISES: ValueError for labels that the loss names and the component does not have, and if
-            labels were not counted, but the loss needs that.
+        RAISES: ValueError for labels that the loss names and the component does not have, if
+            labels were not counted, but the loss needs that, and for teachers that cannot be.
         """
         # The counts are kept in cfg, so that training can go on from a saved pipeline.
         counts = self.cfg.get("label_counts") if needs_label_counts(self.loss) else None
@@ -91,8 +93,16 @@ class LossMixin:
                     "class_weights must be given: labels are only counted when a component is "
                     "initialized, not when its training is resumed",
                 )
+            # Before it is bound, so that a teacher that is refused is refused again.
+            self._teachers = Teachers()
+            for folder in teachers_of(self.loss):
+                self.teacher(folder)
             self._bound, self._bound_to = bind(self.loss, *columns), columns
         return self._bound
+
+    def teacher(self, folder: str) -> Teacher:
+        """The teacher in a folder. RAISES: ValueError if it cannot teach this component."""
+        return self._teachers.of(self, folder)
 
     def evaluate_loss(self, batch: Batch) -> tuple[float, Floats2d]:
         """Value and gradient of the loss; `bind_loss` was called once in this update.

@@ -6,9 +6,11 @@ call of the stock method replaces the one that spaCy would have made.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import Model
@@ -77,8 +79,27 @@ class ProbedLoss(LossMixin):
         probs, restore = self.flatten(scores)
         check_probabilities(f"[components.{self.name}]", "scores", probs)
         targets, weights = self.recover(examples, probs, restore)
-        value, gradient = self.evaluate_loss(Batch(probs, targets, weights, *self.output_layer))
+        ask = partial(self.ask_teacher, examples, scores)
+        batch = Batch(probs, targets, weights, *self.output_layer, ask=ask)
+        value, gradient = self.evaluate_loss(batch)
         return value, restore(gradient)
+
+    def ask_teacher(self, examples: Sequence[Example], scores: Scores, folder: str) -> Floats2d:
+        """What a teacher predicts of the rows of `scores`.
+
+        RAISES: ValueError if it cannot teach this component, or what it says is no probability.
+        """
+        teacher = self.teacher(folder)
+        docs = teacher.read([eg.predicted for eg in examples])
+        predicted = teacher.component.model.predict(self.inputs_of(docs, scores))
+        probs = self.model.ops.asarray(self.flatten(predicted)[0])
+        owner = f"[components.{self.name}.loss.teachers]"
+        check_probabilities(owner, f"scores of {folder!r}", probs)
+        return teacher.in_order_of_student(probs, self.output_layer.exclusive)
+
+    def inputs_of(self, docs: Sequence[Doc], scores: Scores) -> object:
+        """What a model like that of `scores` takes for `docs`, which are copies."""
+        return docs
 
     def recover(
         self, examples: Sequence[Example], probs: Floats2d, restore: Restore

@@ -355,7 +355,7 @@ class DiceQuerySpans(DiceSpanFinder, QuerySpans):
             refuse(
                 f"[components.{component.name}.loss]",
                 f'with normalize = "document" a loss cannot name or count labels, got {loss}: take '
-                'one without class_weights, exclude, counts and reduction = "batch"',
+                'one without class_weights, exclude, counts, teachers and reduction = "batch"',
             )
 
     @override

@@ -90,6 +90,12 @@ class DiceSpanCategorizer(ProbedLoss, SpanCategorizer):
         return scores, lambda flat: (spans, flat)
 
     @override
+    def inputs_of(self, docs: Sequence[Doc], scores: Scores) -> object:
+        """The documents and the candidates of `scores`, whatever a teacher would suggest."""
+        spans, _ = scores
+        return docs, spans
+
+    @override
     def blank_scores(self, examples: Sequence[Example]) -> Scores:
         """Candidates, and scores of any value for them."""
         ops = self.model.ops

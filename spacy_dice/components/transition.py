@@ -7,12 +7,14 @@ that it asks for no particular one of several gold moves.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy
 from spacy.pipeline import DependencyParser, EntityRecognizer, TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import Model
 from thinc.types import Floats2d
 from typing_extensions import Unpack, override
 
@@ -39,6 +41,9 @@ class TransitionLoss(LossMixin):
     """Replaces `get_batch_loss` of a stock class."""
 
     moves: _Moves
+    # The documents of an update, and the step model that each teacher made of them.
+    _docs: Sequence[Doc] = ()
+    _steps: dict[str, Model]
 
     @classmethod
     @override
@@ -57,7 +62,12 @@ class TransitionLoss(LossMixin):
     ) -> dict[str, float]:
         """Learn from a batch of examples, as the stock component does."""
         self.bind_loss()
-        return super().update(examples, **settings)  # type: ignore[misc]
+        examples = list(examples)
+        self._docs, self._steps = [eg.predicted for eg in examples], {}
+        try:
+            return super().update(examples, **settings)  # type: ignore[misc]
+        finally:
+            self._docs, self._steps = (), {}
 
     def get_batch_loss(
         self,
@@ -76,11 +86,25 @@ class TransitionLoss(LossMixin):
         stock = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
         probs = softmax(numpy.asarray(scores))
         targets, weights = targets_of_gradient(probs, stock)
-        value, gradient = self.evaluate_loss(Batch(probs, targets, weights, stock_gradient=stock))
+        ask = partial(self.ask_teacher, states)
+        batch = Batch(probs, targets, weights, stock_gradient=stock, ask=ask)
+        value, gradient = self.evaluate_loss(batch)
         if losses is not None:
             losses.setdefault(self.name, 0.0)
             losses[self.name] += value
         return gradient
+
+    def ask_teacher(self, states: Sequence[object], folder: str) -> Floats2d:
+        """The probabilities that a teacher gives the moves in the states of a step.
+
+        RAISES: ValueError if it cannot teach this component.
+        """
+        teacher = self.teacher(folder)
+        if folder not in self._steps:
+            # Of all documents in their order: states count tokens from the begin of the batch.
+            self._steps[folder] = teacher.component.model.predict(teacher.read(self._docs))
+        scores = numpy.asarray(self._steps[folder].predict(states))
+        return teacher.in_order_of_student(softmax(scores), exclusive=True)
 
     @classmethod
     @override

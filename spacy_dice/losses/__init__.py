@@ -11,10 +11,19 @@ numbers. The gradient is with respect to the logits, and summed, not averaged, o
 the loss itself.
 """
 
-from .base import AnyLoss, Bound, RegisteredLoss, bind, needs_columns, needs_label_counts
+from .base import (
+    AnyLoss,
+    Bound,
+    RegisteredLoss,
+    bind,
+    needs_columns,
+    needs_label_counts,
+    teachers_of,
+)
 from .batch import Batch, Labels, check_probabilities, main_names
 from .compound import Compound
 from .cost import F1, MacroF1
+from .distill import Distill
 from .likelihood import ASL, CE, FL, GCE, SE, WCE, ConfidencePenalty
 from .overlap import DL, DSC, TL
 
@@ -34,6 +43,7 @@ __all__ = [
     "Bound",
     "Compound",
     "ConfidencePenalty",
+    "Distill",
     "Labels",
     "MacroF1",
     "RegisteredLoss",
@@ -42,4 +52,5 @@ __all__ = [
     "main_names",
     "needs_columns",
     "needs_label_counts",
+    "teachers_of",
 ]

@@ -140,6 +140,11 @@ class RegisteredLoss(Loss):
         """
         return self.needs_label_counts
 
+    @property
+    def teachers_to_ask(self) -> tuple[str, ...]:
+        """The trained pipelines whose predictions it needs, see `Batch.ask`."""
+        return ()
+
     def bind(
         self, labels: Labels | None = None, counts: Mapping[str, float] | None = None
     ) -> Bound:
@@ -358,6 +363,12 @@ class NestedLoss(RegisteredLoss):
         """Whether one of the losses does."""
         return any(needs_columns(loss) for loss in self.children())
 
+    @property
+    @override
+    def teachers_to_ask(self) -> tuple[str, ...]:
+        """Those of all the losses."""
+        return tuple(dict.fromkeys(t for loss in self.children() for t in teachers_of(loss)))
+
 
 @dataclass(kw_only=True)
 class ForeignLoss(RegisteredLoss):
@@ -399,3 +410,8 @@ def needs_label_counts(loss: AnyLoss) -> bool:
 def needs_columns(loss: AnyLoss) -> bool:
     """Whether the columns of any registered loss have to be labels; see `RegisteredLoss`."""
     return isinstance(loss, RegisteredLoss) and loss.needs_columns
+
+
+def teachers_of(loss: AnyLoss) -> tuple[str, ...]:
+    """The trained pipelines that any registered loss asks; see `RegisteredLoss`."""
+    return loss.teachers_to_ask if isinstance(loss, RegisteredLoss) else ()

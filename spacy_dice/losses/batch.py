@@ -1,6 +1,6 @@
 """What a loss is evaluated on, and the names of its columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from thinc.types import Floats1d, Floats2d
@@ -24,6 +24,8 @@ class Batch(NamedTuple):
     class_weights: `(c,)`, filled in by a bound loss that has any.
     stock_gradient: that of plain cross entropy for the same batch, without `weights`, where the
         caller has it already to the last bit; used in its place.
+    ask: what gives the predictions `(n, c)` for these rows of a trained pipeline, by its folder;
+        None where there are none to be had.
     """
 
     probs: Floats2d
@@ -33,6 +35,7 @@ class Batch(NamedTuple):
     wrt: Wrt = "logits"
     class_weights: Floats1d | None = None
     stock_gradient: Floats2d | None = None
+    ask: Callable[[str], Floats2d] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Thinc's contract, the registry, truths in all their forms, and what is refused."""
 
 import pickle
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
 import numpy
 import pytest
@@ -27,6 +27,7 @@ from spacy_dice.losses import (
     Batch,
     Compound,
     ConfidencePenalty,
+    Distill,
     MacroF1,
     RegisteredLoss,
     bind,
@@ -87,6 +88,7 @@ def test_settings_snapshot():
             "floor": 0.05,
         },
         MacroF1: {**shared, "loss": None, "horizon": 2500.0, "power": 0.25},
+        Distill: {**shared, "teachers": MISSING, "mix": 0.5, "loss": None},
     }
     for cls, settings in expected.items():
         assert {f.name: f.default for f in fields(cls)} == settings
