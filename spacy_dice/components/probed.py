@@ -79,19 +79,18 @@ class ProbedLoss(LossMixin):
         probs, restore = self.flatten(scores)
         check_probabilities(f"[components.{self.name}]", "scores", probs)
         targets, weights = self.recover(examples, probs, restore)
-        ask = partial(self.ask_teacher, examples, scores)
+        ask = partial(self.ask_teacher, [eg.predicted for eg in examples], scores)
         batch = Batch(probs, targets, weights, *self.output_layer, ask=ask)
         value, gradient = self.evaluate_loss(batch)
         return value, restore(gradient)
 
-    def ask_teacher(self, examples: Sequence[Example], scores: Scores, folder: str) -> Floats2d:
-        """What a teacher predicts of the rows of `scores`.
+    def ask_teacher(self, docs: Sequence[Doc], scores: Scores, folder: str) -> Floats2d:
+        """What a teacher predicts of the rows of `scores`, which are those of `docs`.
 
         RAISES: ValueError if it cannot teach this component, or what it says is no probability.
         """
         teacher = self.teacher(folder)
-        docs = teacher.read([eg.predicted for eg in examples])
-        predicted = teacher.component.model.predict(self.inputs_of(docs, scores))
+        predicted = teacher.component.model.predict(self.inputs_of(teacher.read(docs), scores))
         probs = self.model.ops.asarray(self.flatten(predicted)[0])
         owner = f"[components.{self.name}.loss.teachers]"
         check_probabilities(owner, f"scores of {folder!r}", probs)

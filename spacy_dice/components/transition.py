@@ -6,7 +6,8 @@ carries no information. What the other losses see as the target is the gold set 
 that it asks for no particular one of several gold moves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
@@ -23,12 +24,20 @@ from ..losses import AnyLoss, Batch, Labels, main_names
 from .base import LossMixin, UpdateSettings, initialize_with_loss
 
 
+class _State(Protocol):
+    """What is used of a parser's state."""
+
+    def is_final(self) -> bool: ...
+
+
 class _Moves(Protocol):
     """What is used of the transition systems of spaCy."""
 
     n_moves: int
 
     def get_class_name(self, move: int) -> str: ...
+
+    def init_batch(self, docs: Sequence[Doc]) -> Sequence[_State]: ...
 
     def init_gold_batch(
         self, examples: Sequence[Example]
@@ -63,9 +72,15 @@ class TransitionLoss(LossMixin):
         """Learn from a batch of examples, as the stock component does."""
         self.bind_loss()
         examples = list(examples)
-        self._docs, self._steps = [eg.predicted for eg in examples], {}
-        try:
+        with self.reading([eg.predicted for eg in examples]):
             return super().update(examples, **settings)  # type: ignore[misc]
+
+    @contextmanager
+    def reading(self, docs: Sequence[Doc]) -> Iterator[None]:
+        """The documents that teachers are asked about while the block runs."""
+        self._docs, self._steps = docs, {}
+        try:
+            yield
         finally:
             self._docs, self._steps = (), {}
 

@@ -64,7 +64,8 @@ class Arrival:
 
 def curve_of(run: Record) -> Curve | None:
     """The curve of a recorded run; None if there is none, and for a row that was not trained."""
-    if not run.get("curve") or run.get("definition", {}).get("calibrated"):
+    derived = {"calibrated", "best_of"} & run.get("definition", {}).keys()
+    if not run.get("curve") or derived:
         return None
     steps, scores = numpy.asarray(run["curve"], dtype="float64").T
     seconds = run.get("curve_seconds")

@@ -18,7 +18,8 @@ from spacy.util import load_config, registry
 from .._types import JSON
 from .._validation import listed, nearest, refuse
 from ..components import Score, row_of_factory
-from .matrix import Dataset, Matrix, Row
+from .matrix import Dataset, Matrix
+from .rows import Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Run:
 
     config: the config as a string, without the loss block's and the corpora's places.
     definition: what the result depends on; its hash tells whether a recorded result is of this run.
+    sources: the runs whose pipelines this one is made of, its teachers for example.
     """
 
     dataset: Dataset
@@ -34,6 +36,17 @@ class Run:
     seed: int
     config: str
     definition: Mapping[str, Any]
+    sources: tuple["Run", ...] = ()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has a pipeline of its own, and not only those of its sources."""
+        return not {"ensemble", "best_of"} & self.definition.keys()
+
+    @property
+    def trainings(self) -> int:
+        """How many pipelines have to be trained for it."""
+        return len(self.sources) + self.is_trained
 
     @property
     def hash(self) -> str:
@@ -67,41 +80,76 @@ def runs_of(matrix: Matrix) -> list[Run]:
 
     RAISES: FileNotFoundError for corpora and configs, ValueError for settings.
     """
-    runs = []
-    for dataset in matrix.datasets.values():
+    # By seed first: a matrix that was stopped half-way can be compared already.
+    makers = [_Maker(matrix, dataset) for dataset in matrix.datasets.values()]
+    return [
+        maker.run(row, seed)
+        for seed in matrix.seeds
+        for maker in makers
+        for row in matrix.rows_of(maker.dataset.name)
+    ]
+
+
+class _Maker:
+    """Makes the runs of a data set."""
+
+    def __init__(self, matrix: Matrix, dataset: Dataset) -> None:
         owner = f"data set {dataset.name!r}"
         corpora = {name: getattr(dataset, name) for name in parts_of(dataset)}
-        digests = {name: _digest(owner, path) for name, path in corpora.items()}
-        for row in matrix.rows_of(dataset.name):
-            trained = matrix.rows[row.calibrate] if row.calibrate else row
-            config = make_config(dataset, trained)
-            definition = {
-                "config": _digest_of_config(config, dataset),
-                **length_of(config, dataset),
-                "loss": settings_of_loss(f"loss {trained.name!r}", trained.block or {}),
-                **digests,
+        self.matrix, self.dataset = matrix, dataset
+        self.digests = {name: _digest(owner, path) for name, path in corpora.items()}
+        self.configs: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def run(self, row: Row, seed: int) -> Run:
+        """A run, and those that it is made of."""
+        rows = self.matrix.rows
+        trained = rows[row.calibrate] if row.calibrate else row
+        sources = tuple(
+            self.run(rows[name], source_seed)
+            for name in trained.sources
+            for source_seed in trained.source_seeds(seed)
+        )
+        # The hash of a definition is in the name.
+        names = [source.trained.name for source in sources]
+        of_loss = trained if trained.block is not None else rows[trained.sources[0]]
+        block = dict(of_loss.block or {})
+        if trained.use == "distill":
+            block["teachers"] = names
+        config, definition = self._config(of_loss)
+        definition = {
+            **definition,
+            "loss": settings_of_loss(f"loss {of_loss.name!r}", block),
+            **self.digests,
+        }
+        if trained.use and trained.block is None:
+            definition[trained.use] = names
+        if row.calibrate:
+            definition["calibrated"] = "types" if row.types else True
+            if row.metric:
+                definition["metric"] = row.metric
+            if not row.labels:
+                definition["labels"] = False
+            if row.prior:
+                definition["prior"] = True
+        return Run(
+            dataset=self.dataset,
+            row=row,
+            seed=seed,
+            config=config,
+            definition={**definition, "seed": seed},
+            sources=sources,
+        )
+
+    def _config(self, row: Row) -> tuple[str, dict[str, Any]]:
+        """The config of a row that is trained, and what a definition says of it."""
+        if row.name not in self.configs:
+            config = make_config(self.dataset, row)
+            about = {
+                "config": _digest_of_config(config, self.dataset),
+                **length_of(config, self.dataset),
             }
-            if row.calibrate:
-                definition["calibrated"] = "types" if row.types else True
-                if row.metric:
-                    definition["metric"] = row.metric
-                if not row.labels:
-                    definition["labels"] = False
-                if row.prior:
-                    definition["prior"] = True
-            text = config.to_str(interpolate=False)
-            runs += [
-                Run(
-                    dataset=dataset,
-                    row=row,
-                    seed=seed,
-                    config=text,
-                    definition={**definition, "seed": seed},
-                )
-                for seed in matrix.seeds
-            ]
-    # By seed first: a matrix that was stopped half-way can be compared already.
-    return sorted(runs, key=lambda run: matrix.seeds.index(run.seed))
+            self.configs[row.name] = config.to_str(interpolate=False), about
+        return self.configs[row.name]
 
 
 def parts_of(dataset: Dataset) -> tuple[str, ...]:

@@ -71,13 +71,15 @@ class Outcome(TypedDict, total=False):
     """What a run came to, or its error.
 
     scores: the keys of the scores to show. dev, test: all scores. dev_tuned: those of the dev set
-    that decisions were tuned on. dev_counts, test_counts: of the part that is reported.
+    that decisions were tuned on. dev_counts, test_counts: of the part that is reported. trainings:
+    how many pipelines were trained for it, where it is more than one.
     """
 
     error: str
     error_at: str
     scores: list[str]
     offsets: dict[str, float]
+    trainings: int
     dev: Scores
     test: Scores
     dev_tuned: Scores

@@ -15,6 +15,12 @@
       CE: dice.CE.v1
       DSC: {"@losses": dice.DSC.v1, ce_weight: 0.3}
       CE + offset: {calibrate: CE}
+      distilled: {distill: CE, teachers: 3}
+
+Rows of several trainings take pipelines of other rows, `CE` or `[CE, DSC]`, with seeds of their
+own: `{distill: …, teachers: 3, mix: 0.5, loss: …}` trains a student of so many of each, `{ensemble:
+…, teachers: 3}` predicts by the mean of their probabilities, and `{best_of: CE, runs: 5}` is the
+one of five that is best on the dev set.
 
 How long is trained is one of these, for all data sets, or in a data set for that one:
 
@@ -35,12 +41,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import NoReturn, TypeGuard
 
 import srsly
 
 from .._types import JSON
-from .._validation import listed, nearest, refuse
+from .._validation import listed, refuse
+from .blocks import is_count, mapping, overrides, text, texts, unknown
+from .rows import Row, check_references, parse_row
 
 # Names become folders.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,+=()-]*")
@@ -82,29 +89,6 @@ class Dataset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """A row of the tables: a loss that is trained, or another row with its decisions calibrated.
-
-    block: the `[components.….loss]` block; None for a calibrated row.
-    overrides: settings of the config that go with this loss, by their dotted names.
-    calibrate: the name of the row whose models are calibrated on the dev set.
-    metric: what they are calibrated to, an average or a label; None for what is usual.
-    types: whether entity types get offsets, too.
-    labels: whether labels get a threshold each; False for one for all of them.
-    prior: whether they get one factor of their log frequencies in the training data.
-    """
-
-    name: str
-    block: Mapping[str, JSON] | None = None
-    overrides: Mapping[str, JSON] | None = None
-    calibrate: str | None = None
-    metric: str | None = None
-    types: bool = False
-    labels: bool = True
-    prior: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Matrix:
     """All of a matrix; see the head of this module.
 
@@ -135,7 +119,7 @@ class Matrix:
         ):
             for name in names:
                 if name not in known:
-                    _unknown(owner, what, name, known)
+                    unknown(owner, what, name, known)
         for seed in seeds:
             if seed not in self.seeds:
                 refuse(owner, f"has no seed {seed}, its seeds are {listed(self.seeds)}")
@@ -172,21 +156,16 @@ def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:
     name: used if the file has none; owner: what error messages begin with.
     """
     known = ("name", "title", "baseline", "seeds", *LENGTH, "datasets", "losses")
-    content = _mapping(owner, content, known, required=("seeds", "datasets", "losses"))
+    content = mapping(owner, content, known, required=("seeds", "datasets", "losses"))
     seeds = _seeds(owner, content["seeds"])
     rows = {
-        name: _row(f"{owner}: losses: {name}", name, block)
+        name: parse_row(f"{owner}: losses: {name}", name, block)
         for name, block in _named(f"{owner}: losses", content["losses"])
     }
-    for row in rows.values():
-        if row.calibrate is not None:
-            if row.calibrate not in rows:
-                _unknown(f"{owner}: losses: {row.name}: calibrate", "loss", row.calibrate, rows)
-            if rows[row.calibrate].calibrate is not None:
-                refuse(f"{owner}: losses: {row.name}", f"{row.calibrate!r} is calibrated already")
-    baseline = _text(owner, content, "baseline", next(iter(rows)))
+    check_references(owner, rows)
+    baseline = text(owner, content, "baseline", next(iter(rows)))
     if baseline not in rows:
-        _unknown(f"{owner}: baseline", "loss", baseline, rows)
+        unknown(f"{owner}: baseline", "loss", baseline, rows)
     length = _length(owner, content, {})
     datasets = {
         key: _dataset(f"{owner}: datasets: {key}", key, block, length, rows)
@@ -197,7 +176,7 @@ def parse_matrix(content: JSON, *, name: str, owner: str) -> Matrix:
         refuse(owner, f"name: {_NAME_RULE}, got {matrix_name!r}")
     return Matrix(
         name=matrix_name,
-        title=_text(owner, content, "title"),
+        title=text(owner, content, "title"),
         baseline=baseline,
         seeds=seeds,
         datasets=datasets,
@@ -210,50 +189,35 @@ def _dataset(
 ) -> Dataset:
     keys = [field.name for field in fields(Dataset) if field.name != "name"]
     required = ("train", "dev", "config", "component")
-    block = _mapping(owner, block, keys, required=required)
-    losses = _texts(owner, block, "losses")
+    block = mapping(owner, block, keys, required=required)
+    losses = texts(owner, block, "losses")
     for row in losses:
         if row not in rows:
-            _unknown(f"{owner}: losses", "loss", row, rows)
+            unknown(f"{owner}: losses", "loss", row, rows)
     length = _length(owner, block, length)
     return Dataset(
         name=name,
         steps=length.get("steps"),
         patience=length.get("patience"),
         max_steps=length.get("max_steps"),
-        scores=_texts(owner, block, "scores"),
+        scores=texts(owner, block, "scores"),
         losses=losses,
-        train=_text(owner, block, "train"),
-        dev=_text(owner, block, "dev"),
-        test=_text(owner, block, "test"),
-        config=_text(owner, block, "config"),
-        component=_text(owner, block, "component"),
-        overrides=_overrides(owner, block),
+        train=text(owner, block, "train"),
+        dev=text(owner, block, "dev"),
+        test=text(owner, block, "test"),
+        config=text(owner, block, "config"),
+        component=text(owner, block, "component"),
+        overrides=overrides(owner, block),
     )
 
 
 def _seeds(owner: str, value: JSON) -> tuple[int, ...]:
-    seeds = [seed for seed in value if _is_count(seed)] if isinstance(value, list) else []
+    seeds = [seed for seed in value if is_count(seed)] if isinstance(value, list) else []
     if not seeds or seeds != value:
         refuse(owner, f"seeds must be a list of integers >= 0, got {value!r}")
     if len(set(seeds)) != len(seeds):
         refuse(owner, f"seeds must differ from each other, got {value!r}")
     return tuple(seeds)
-
-
-def _text(owner: str, block: Mapping[str, JSON], key: str, default: str = "") -> str:
-    value = block.get(key, default)
-    if not isinstance(value, str):
-        refuse(owner, f"{key} must be a string, got {value!r}")
-    return value
-
-
-def _texts(owner: str, block: Mapping[str, JSON], key: str) -> tuple[str, ...]:
-    value = block.get(key, [])
-    texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-    if texts != value:
-        refuse(owner, f"{key} must be a list of names, got {value!r}")
-    return tuple(texts)
 
 
 def _length(owner: str, block: Mapping[str, JSON], outer: Mapping[str, int]) -> dict[str, int]:
@@ -263,7 +227,7 @@ def _length(owner: str, block: Mapping[str, JSON], outer: Mapping[str, int]) -> 
         value = block.get(key)
         if value is None:
             continue
-        if not _is_count(value) or not value:
+        if not is_count(value) or not value:
             refuse(owner, f"{key} must be an integer > 0, got {value!r}")
         own[key] = value
     if "steps" in own:
@@ -277,66 +241,6 @@ def _length(owner: str, block: Mapping[str, JSON], outer: Mapping[str, int]) -> 
             refuse(owner, "max_steps goes with patience; for a fixed number of steps say steps")
         found.setdefault("max_steps", MAX_STEPS)
     return found
-
-
-def _row(owner: str, name: str, block: JSON) -> Row:
-    if isinstance(block, str):
-        return Row(name=name, block={"@losses": block})
-    if isinstance(block, Mapping) and "@losses" in block:
-        return Row(name=name, block=dict(block))
-    if isinstance(block, Mapping) and "calibrate" in block:
-        block = _mapping(owner, block, ("calibrate", "metric", "types", "labels", "prior"))
-        return Row(
-            name=name,
-            calibrate=str(block["calibrate"]),
-            metric=_text(owner, block, "metric") or None,
-            types=_switch(owner, block, "types", False),
-            labels=_switch(owner, block, "labels", True),
-            prior=_switch(owner, block, "prior", False),
-        )
-    if isinstance(block, Mapping) and "loss" in block:
-        block = _mapping(owner, block, ("loss", "overrides"))
-        inner = _row(owner, name, block["loss"])
-        if inner.block is None:
-            refuse(owner, f"loss must be a registered loss, got {block['loss']!r}")
-        return Row(name=name, block=inner.block, overrides=_overrides(owner, block))
-    refuse(
-        owner,
-        "expected the name of a registered loss, a block with '@losses', {loss: …, overrides: …} "
-        f"or {{calibrate: NAME}}, got {block!r}",
-    )
-
-
-def _switch(owner: str, block: Mapping[str, JSON], key: str, default: bool) -> bool:
-    value = block.get(key, default)
-    if not isinstance(value, bool):
-        refuse(owner, f"{key} must be true or false, got {value!r}")
-    return value
-
-
-def _overrides(owner: str, block: Mapping[str, JSON]) -> dict[str, JSON]:
-    overrides = block.get("overrides") or {}
-    if not isinstance(overrides, Mapping):
-        refuse(owner, f"overrides must be a mapping of dotted names, got {overrides!r}")
-    for key in overrides:
-        if "." not in str(key):
-            refuse(owner, f"overrides: {key!r} is not the dotted name of a setting")
-    return dict(overrides)
-
-
-def _mapping(
-    owner: str, block: JSON, known: Iterable[str], required: Iterable[str] = ()
-) -> Mapping[str, JSON]:
-    known = tuple(known)
-    if not isinstance(block, Mapping):
-        refuse(owner, f"expected a mapping with the keys {listed(known)}, got {block!r}")
-    for key in block:
-        if key not in known:
-            _unknown(owner, "key", key, known)
-    for key in required:
-        if key not in block:
-            refuse(owner, f"the key {key!r} is missing")
-    return block
 
 
 _NAME_RULE = "must be letters, digits, spaces and any of _.,+=()-, and begin with a letter or digit"
@@ -358,14 +262,3 @@ def _named(owner: str, block: JSON) -> list[tuple[str, JSON]]:
         if folded.count(str(key).casefold()) > 1:
             refuse(owner, f"the name {key!r} is there twice (letter case does not count)")
     return [(str(key), inner) for key, inner in block.items()]
-
-
-def _unknown(owner: str, what: str, name: str, known: Iterable[str]) -> NoReturn:
-    known = list(known)
-    refuse(
-        owner, f"there is no {what} {str(name)!r}{nearest(name, known)}; known are {listed(known)}"
-    )
-
-
-def _is_count(value: JSON) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,8 @@ def compare(
     gpu_id: the CUDA device to train on; -1 for the CPU.
     replace: train again what was made by another definition of the same run.
     models: a folder that keeps the trained pipelines, each with its best checkpoint. Rows that
-        are added to a matrix later and derive from them (`{calibrate: CE}`) need no training then.
+        are added to a matrix later and derive from them (`{calibrate: CE}`) need no training then,
+        and teachers are kept when the call is killed.
     RAISES: ValueError, FileNotFoundError, FileExistsError, ModuleNotFoundError and
         ConnectionError, all before anything is trained.
     """
@@ -81,7 +83,21 @@ def compare(
         todo = {run.path: run for run in open_runs(output, runs, replace=replace)}
         failed: dict[str, str] = {}
         # Workers of a cluster may not see the files of this machine.
-        work = _jobs(todo.values(), gpu_id, models, scratch if backend == "loky" else None)
+        here = scratch if backend == "loky" else None
+        sources = {s.trained: s for run in todo.values() for s in run.sources}
+        if sources and here and models is None:
+            models = here / "models"
+        work = _jobs(todo.values(), gpu_id, models, here)
+        if models:
+            # First, so that rows that share them do not both train them; what fails here is
+            # trained, and recorded, again by the run that needs it.
+            missing = [run for place, run in sources.items() if not (models / place).exists()]
+            first = [
+                replace_fields(job, only_trains=True, progress=None)
+                for job in _jobs(missing, gpu_id, models, here)
+            ]
+            for _ in run_all(first, lambda count: None):
+                pass
         with Progress(len(runs), done=len(runs) - len(todo), jobs=work) as progress:
             for records in run_all(work, progress.running):
                 ended = [todo[path_of(record)] for record in records]

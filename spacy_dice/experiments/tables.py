@@ -32,10 +32,16 @@ class Analysis:
         """The scores of each loss on each data set: the table for a README."""
         results = self.results
         columns = [(table, key) for table in results.tables.values() for key in table.scores]
+        trainings = {
+            row: _trainings(runs)
+            for table in results.tables.values()
+            for row, runs in table.rows.items()
+        }
+        several = any(number > 1 for number in trainings.values())
         rows = dict.fromkeys(row for table in results.tables.values() for row in table.rows)
         lines = []
         for row in rows:
-            cells = [row]
+            cells = [row, *[str(trainings[row])] * several]
             for table, key in columns:
                 found = _scores(table, row, key)
                 text = wording.mean_with_margin(estimate(found)) if found else NONE
@@ -44,9 +50,13 @@ class Analysis:
             lines.append(cells)
         return Sheet(
             title=titled("Overview", results.trained),
-            header=["loss", *(f"{t.dataset}, {name_of_score(key)}" for t, key in columns)],
+            header=[
+                "loss",
+                *["trainings"] * several,
+                *(f"{t.dataset}, {name_of_score(key)}" for t, key in columns),
+            ],
             rows=lines,
-            note=self._note(),
+            note=self._note() + " Trainings are those of one seed." * several,
         )
 
     def _note(self) -> str:
@@ -105,6 +115,8 @@ class Analysis:
     def scores(self, table: Table) -> Sheet:
         """A data set's losses: each score, its difference and how sure that is."""
         header = ["loss", "seeds"]
+        several = any(_trainings(runs) > 1 for runs in table.rows.values())
+        header += ["trainings"] * several
         # What has no test set is compared on the dev set.
         before: list[Part] = ["dev"] if table.part == "test" else []
         for key in table.scores:
@@ -113,7 +125,7 @@ class Analysis:
             header += ["difference", "95 % interval", "p (Holm)"]
         lines = []
         for row, runs in table.rows.items():
-            cells = [row, str(len(runs.by_seed))]
+            cells = [row, str(len(runs.by_seed)), *[str(_trainings(runs))] * several]
             for key in table.scores:
                 dev = [list(runs.scores(key, part).values()) for part in before]
                 judged = _scores(table, row, key)
@@ -134,7 +146,9 @@ class Analysis:
             note=f"{titled('In %', table.trained)}. The difference is from {table.baseline} on the "
             f"{table.part} set, paired by seed; its interval is over {table.part} documents and "
             "seeds (bootstrap), and over seeds alone where a score has no counts. The dev score of "
-            "a calibrated row is cross-fitted." + f" {CAUTION}" * table.few_seeds,
+            "a calibrated row is cross-fitted."
+            + " Trainings are those of one seed." * several
+            + f" {CAUTION}" * table.few_seeds,
         )
 
     def rare(self, table: Table) -> Sheet | None:
@@ -243,6 +257,11 @@ def _step_times(runs: Runs | None) -> dict[int, tuple[float, float]]:
     by_seed = runs.by_seed if runs is not None else {}
     recorded = {seed: run.get("step_seconds") for seed, run in by_seed.items()}
     return {seed: (times["cpu"], times["wall"]) for seed, times in recorded.items() if times}
+
+
+def _trainings(runs: Runs) -> int:
+    """How many pipelines are trained for a row with one seed."""
+    return max(run.get("trainings", 1) for run in runs.by_seed.values())
 
 
 def _scores(table: Table, row: str, key: str) -> list[float]:

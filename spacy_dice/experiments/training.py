@@ -32,6 +32,7 @@ from ..components import items_of, with_averages
 from ..items import count_documents, count_gold
 from . import logger
 from .definition import Run, main_scores
+from .ensemble import LOG, best_of, load
 from .folder import Head, Outcome, Record, Result, Scores, Training
 from .logger import Log
 from .packing import pack
@@ -44,8 +45,6 @@ except ModuleNotFoundError:  # Windows
 
 # So many points of the dev curve are kept, more are thinned.
 CURVE_POINTS = 200
-# What training showed, beside the pipeline.
-LOG = "log.json"
 _PACKAGES = ("spacy-dice", "spacy", "thinc", "numpy", "scikit-learn")
 _TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
 
@@ -54,10 +53,12 @@ _TRANSFORMER_PACKAGES = ("spacy-transformers", "transformers", "torch")
 class Job:
     """Runs that share one training: a trained row and rows that are derived from its model.
 
-    runs: those whose results are wanted; the first one's config and seed are all the others' too.
+    runs: those whose results are wanted; the first one's config and seed are all the others' too,
+        and so are its sources, which are trained as well where they are not there.
     gpu_id: the CUDA device, -1 for the CPU.
     progress: a file that says, while the job runs, which step it is at.
     scratch: a folder for what is not kept; without it, the temporary folder of the machine.
+    only_trains: for `models`, without a record.
     models: a folder that keeps trained pipelines; one that is there is not trained again.
     """
 
@@ -66,6 +67,7 @@ class Job:
     progress: Path | None = None
     models: Path | None = None
     scratch: Path | None = None
+    only_trains: bool = False
 
     def __str__(self) -> str:
         return str(self.runs[0])
@@ -97,6 +99,8 @@ def run_job(job: Job) -> list[Record]:
         message = f"{type(error).__name__}: {error}"
         where = f"{Path(trace.filename).name}:{trace.lineno}"
         results = [{"error": message, "error_at": where} for _ in job.runs]
+    if job.only_trains:
+        return []
     seconds = time.perf_counter() - started
     for run, result in zip(job.runs, results, strict=True):
         records.append(
@@ -136,30 +140,50 @@ def _train_and_evaluate(job: Job, folder: Path) -> list[Result]:
     config = load_config_from_str(first.config)
     if job.gpu_id >= 0:
         spacy.require_gpu(job.gpu_id)
-    if job.models is None:
-        _train(job, config, folder)
-    else:
-        folder = job.models / first.trained
-        if not folder.exists():
-            with new_folder(folder) as unfinished:
-                _train(job, config, unfinished)
-    trained = what_training_showed(srsly.read_json(folder / LOG))
-    best = folder / DIR_MODEL_BEST
-    nlp = spacy.load(best)
-    trained["sizes"] = {"parameters": count_parameters(nlp), **count_docs(dataset)}
+    folders = _pipelines_of(job, first, job.models or folder)
+    if job.only_trains:
+        return []
+    trained: Training = {}
+    if len(folders) == 1:
+        trained = what_training_showed(srsly.read_json(folders[0] / LOG))
+    nlp = spacy.load(folders[0] / DIR_MODEL_BEST)
+    parameters = len(folders) * count_parameters(nlp)
+    trained["sizes"] = {"parameters": parameters, **count_docs(dataset)}
     support = _gold_of_training_data(nlp, dataset.train, dataset.component)
     results: list[Result] = []
     for run in job.runs:
-        result = _evaluate(spacy.load(best), run, config)
+        result = _evaluate(load(folders, dataset.component), run, config)
+        if run.trainings > 1:
+            result["trainings"] = run.trainings
         results.append({**trained, **result, "train_counts": support})
     return results
 
 
-def _train(job: Job, config: Config, folder: Path) -> None:
-    """Train the pipeline of a job; `folder` gets its best checkpoint and the log."""
-    first = job.runs[0]
-    config["paths"].update(train=first.dataset.train, dev=first.dataset.dev)
-    config["system"]["seed"] = config["training"]["seed"] = first.seed
+def _pipelines_of(job: Job, run: Run, models: Path) -> list[Path]:
+    """The folders of the pipelines that a run predicts with: its own, or some of its sources."""
+    if run.is_trained:
+        return [_pipeline_of(job, run, models)]
+    found = [_pipeline_of(job, source, models) for source in run.sources]
+    return [best_of(found)] if run.row.use == "best_of" else found
+
+
+def _pipeline_of(job: Job, run: Run, models: Path) -> Path:
+    """The folder of the pipeline of a run, which is trained if it is not there."""
+    folder = models / run.trained
+    if not folder.exists():
+        teachers = [_pipeline_of(job, source, models) for source in run.sources]
+        with new_folder(folder) as unfinished:
+            _train(job, run, [str(teacher / DIR_MODEL_BEST) for teacher in teachers], unfinished)
+    return folder
+
+
+def _train(job: Job, run: Run, teachers: Sequence[str], folder: Path) -> None:
+    """Train the pipeline of a run; `folder` gets its best checkpoint and the log."""
+    config = load_config_from_str(run.config)
+    if teachers:
+        config["components"][run.dataset.component]["loss"]["teachers"] = list(teachers)
+    config["paths"].update(train=run.dataset.train, dev=run.dataset.dev)
+    config["system"]["seed"] = config["training"]["seed"] = run.seed
     config["training"]["logger"] = {
         "@loggers": logger.NAME,
         "path": str(folder / LOG),

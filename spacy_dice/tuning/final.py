@@ -15,8 +15,8 @@ from .._validation import refuse
 from ..calibration import calibrate_pipeline
 from ..configs import set_loss, set_settings, set_stock
 from ..experiments.definition import Run, runs_of
-from ..experiments.matrix import Row
 from ..experiments.results import Table, read_folder
+from ..experiments.rows import Row
 from ..experiments.runner import compare
 from ..experiments.statistics import differences
 from ..experiments.training import Job, run_job

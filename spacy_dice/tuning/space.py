@@ -10,7 +10,8 @@ from .._types import JSON
 from .._validation import is_number, nearest, refuse
 from ..components import Component
 from ..experiments.definition import settings_of_loss
-from ..experiments.matrix import Row, read_yaml
+from ..experiments.matrix import read_yaml
+from ..experiments.rows import Row
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial

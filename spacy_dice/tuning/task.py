@@ -17,7 +17,8 @@ from ..calibration.pipeline import SEARCHES
 from ..components import Component, row_of_factory, score_of
 from ..configs import Way, set_loss
 from ..experiments.definition import Run, runs_of
-from ..experiments.matrix import Dataset, Matrix, Row
+from ..experiments.matrix import Dataset, Matrix
+from ..experiments.rows import Row
 from ..experiments.single import only_component
 from .space import STOCK, Space, flat, make_space
 

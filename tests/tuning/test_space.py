@@ -9,7 +9,7 @@ import pytest
 from spacy_dice.components import COMPONENTS
 from spacy_dice.components.table import Recipe
 from spacy_dice.experiments.definition import settings_of_loss
-from spacy_dice.experiments.matrix import Row
+from spacy_dice.experiments.rows import Row
 from spacy_dice.tuning.space import (
     FIXED,
     SETTINGS,
