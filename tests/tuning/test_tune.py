@@ -1,6 +1,7 @@
 """From a config and corpora to a pipeline that is better, or stock where nothing is."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from spacy.util import load_config
 
 from spacy_dice.experiments.results import read_folder
 from spacy_dice.experiments.training import failed_records, run_job
-from spacy_dice.tuning import TuneResult, tune
+from spacy_dice.tuning import TuneResult, runner, tune, worker
 from spacy_dice.tuning.budget import Budget
 from spacy_dice.tuning.result import read_result
 from spacy_dice.tuning.task import make_task
@@ -300,6 +301,38 @@ def test_five_kills_lose_no_trial_and_count_none_twice(whole, data, tmp_path):
     found = tune(**settings)
     assert trials_of(tmp_path / "out") == trials_of(whole.output)
     assert found == replace(whole, output=found.output)
+
+
+def fill_once_killed(slot):
+    """Kill the Dask worker that this process belongs to in the middle of the first trial."""
+    marker = slot.task.output.parent / "killed"
+    if not marker.exists():
+        call = worker.Watcher.__call__
+
+        def killed(self, step, score):
+            call(self, step, score)
+            marker.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        worker.Watcher.__call__ = killed
+    return worker.fill(slot)
+
+
+@pytest.mark.slow
+def test_a_dask_worker_that_dies_loses_no_trial(whole, data, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(runner, "fill", fill_once_killed)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        settings = {"backend": "dask", "scheduler": cluster.scheduler_address}
+        found = tune(
+            **data, output=tmp_path / "out", search=SEARCH, budget="6", seeds=2, **settings
+        )
+    assert (tmp_path / "killed").exists()
+    assert trials_of(tmp_path / "out") == trials_of(whole.output)
+    assert found.chosen == whole.chosen
 
 
 @pytest.mark.slow
