@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import spacy
-from pipelines import FACTORIES, annotations, complete, document, examples, train
+from pipelines import FACTORIES, annotations, complete, document, examples, pipeline, train
 from small_matrix import ROOT
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import DocBin
@@ -70,6 +70,20 @@ def test_every_component_on_a_transformer(factory, bert, tmp_path):
     assert any((value != before[name]).any() for name, value in parameters(nlp).items())
     nlp.to_disk(tmp_path)
     assert predicted(spacy.load(tmp_path)) == predicted(nlp)
+
+
+@pytest.mark.parametrize("factory", ["ner", "spancat"])
+def test_a_teacher_on_a_transformer(factory, bert, tmp_path):
+    """For a student on one, whose documents carry its own output, and for one without."""
+    teacher = spacy.blank("en")
+    teacher.add_pipe("transformer", config=transformer(bert))
+    teacher.add_pipe(f"dice_{factory}", name=factory, config=copy.deepcopy(listening(factory)))
+    train(teacher, data=complete, updates=2)
+    teacher.to_disk(tmp_path)
+    loss = {"@losses": "dice.Distill.v1", "teachers": [str(tmp_path)]}
+    same = spacy.load(tmp_path, config={"components": {factory: {"loss": loss}}})
+    for student in (same, pipeline(factory, loss)):
+        assert train(student, data=complete, updates=2, initialize=student is not same)[factory] > 0
 
 
 @pytest.mark.parametrize("factory", ["ner", "textcat"])
