@@ -18,23 +18,28 @@ FOLDERS = sorted(
     for path in ROOT.glob("metrics/**/matrix.json")
 )
 # Those that no recorded run may be of yet.
-MATRICES = sorted(path.stem for path in ROOT.glob("configs/paper/*.yml"))
+MATRICES = sorted(
+    path.relative_to(ROOT / "configs").as_posix()
+    for path in ROOT.glob("configs/**/*.yml")
+    if path.name != "tune_study.yml"
+)
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
 def test_matrices_name_what_there_is(matrix, monkeypatch):
     """Configs, components, scores, losses and their settings, and the data sets of the project."""
     monkeypatch.chdir(ROOT)
-    read = read_matrix(ROOT / f"configs/paper/{matrix}.yml")
+    read = read_matrix(ROOT / "configs" / matrix)
     for row in read.rows.values():
-        assert row.calibrate or definition.settings_of_loss(row.name, row.block)
+        # The teachers of a student are not there yet.
+        assert row.use or row.calibrate or definition.settings_of_loss(row.name, row.block)
     known = {*DATASETS, "harbour", "harbour_spans"}
     for dataset in read.datasets.values():
         assert definition.make_config(dataset, read.rows[read.baseline])
-        for part in CORPORA:
+        for part in definition.parts_of(dataset):
             corpus = Path(getattr(dataset, part))
             assert corpus.parts[0] == "corpus"
-            assert corpus.parts[1] in known
+            assert corpus.parts[-2] in known
             assert corpus.name == f"{part}.spacy"
 
 
