@@ -203,7 +203,8 @@ def ours(study: Study) -> Sheet:
     note = "No runs are recorded."
     if study.results and seeds:
         number = " to ".join(str(n) for n in dict.fromkeys([seeds[0], seeds[-1]]))
-        note = titled(f"Test scores in %, mean of {number} seeds", study.results.trained)
+        of_seeds = "one seed" if number == "1" else f"mean of {number} seeds"
+        note = titled(f"Test scores in %, {of_seeds}", study.results.trained)
         note += "; ± half of the 95 % interval over seeds. Calibrated rows are the models of the "
         note += "row above with their decisions tuned on the dev set."
         missing = [name for name in study.matrix.datasets if name not in study.tables]
