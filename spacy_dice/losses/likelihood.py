@@ -229,8 +229,8 @@ class ConfidencePenalty(RegisteredLoss):
     entropy_weight: >= 0; 0.0 is cross entropy. The loss can be below 0.
 
     >>> import numpy
-    >>> ConfidencePenalty()(numpy.array([[0.25, 0.75]], dtype="f"), [1])
-    (array([[ 0.2294, -0.2294]], dtype=float32), 0.2314...)
+    >>> ConfidencePenalty().get_loss(numpy.array([[0.25, 0.75]], dtype="f"), [1])
+    0.2314...
     """
 
     entropy_weight: float = 0.1
