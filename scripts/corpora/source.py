@@ -48,8 +48,8 @@ class Source:
     reader: turns one file, given its path and a blank pipeline, into docs.
     cuts: part -> the function that names the split of each of its docs, or none, "", for one that
         is left out; a part without a function is a split.
-    samples: split -> which of its docs are kept, after the cuts, one choice after the other;
-        without one, all.
+    samples: split -> which of its docs are kept, and what of these, after the cuts, one choice
+        after the other; without one, all.
     folder: its folder below the assets folder (default: the name).
     extra: whether it is only downloaded by `spacy project assets --extra`.
     full: the data set that `--scale full` takes in its place, if it is part of another one.

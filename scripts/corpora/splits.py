@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from spacy_dice._validation import refuse
 
@@ -83,6 +83,28 @@ class Negatives:
         wanted = round(self.for_each * (len(docs) - len(others)))
         left_out = set(others[wanted:])
         return [doc for i, doc in enumerate(docs) if i not in left_out]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Take so many percent of the entities away, as if nobody had annotated them.
+
+    Which ones depends on nothing but seed, text and place (see `Shares`), so that what is missing
+    of a smaller share is missing of a larger one. The share is met up to the chance of a fair draw.
+    """
+
+    percent: int
+    seed: int = 0
+
+    def __call__(self, docs: list[Doc]) -> list[Doc]:
+        """Return copies of `docs`, the tokens of what is missing outside of entities."""
+        copies = [doc.copy() for doc in docs]
+        for doc in copies:
+            doc.set_ents([ent for ent in doc.ents if self._is_kept(ent)], default="outside")
+        return copies
+
+    def _is_kept(self, ent: Span) -> bool:
+        return _digest(f"{self.seed} {ent.start} {ent.doc.text}") % 100 >= self.percent
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from .columns import read_conll2012, read_entities, read_tags
 from .conllu import read_treebank
 from .jsonl import read_layers, read_prodigy
 from .source import GITHUB, File, Source
-from .splits import DEV_FROM_TRAIN, Sample, Shares
+from .splits import DEV_FROM_TRAIN, Missing, Sample, Shares
 
 BIOMEDICAL = (
     GITHUB + "cambridgeltl/MTL-Bioinformatics-2016/df0df02fae6dbb87d88ffcf323b9096528f06f84/data/"
@@ -192,6 +192,18 @@ TOKENS = (
             "test": File("test", ""),
         },
         reader=read_conll2012,
+    ),
+    # The same files with so many percent of the entities in train not annotated.
+    *(
+        replace(
+            row,
+            name=f"{row.name}_missing_{percent}",
+            samples={"train": Missing(percent)},
+            folder=row.folder or row.name,
+        )
+        for row in ENTITIES
+        if row.name in ("wnut17", "ncbi_disease")
+        for percent in (30, 50, 70)
     ),
     # The same files for spancat: spans under spaCy's default key.
     *(

@@ -27,8 +27,9 @@ DEFAULT_LOSSES: Mapping[str, Mapping[str, str]] = {
 }
 
 # Other settings of the training, and what they are without being set, by the stock factory:
-# see `ProbedLoss` and `DiceSpanCategorizer`.
+# see `ProbedLoss`, `DiceSpanCategorizer` and `DiceEntityRecognizer`.
 TRAINING: Mapping[str, Mapping[str, bool | float]] = {
+    "ner": {"negative_sampling": 1.0},
     "textcat_multilabel": {"prior_bias": False},
     "spancat": {"prior_bias": False, "overlap_weight": 1.0},
     "span_finder": {"prior_bias": False},

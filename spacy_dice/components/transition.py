@@ -6,26 +6,33 @@ carries no information. What the other losses see as the target is the gold set 
 that it asks for no particular one of several gold moves.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from random import random
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy
 from spacy.pipeline import DependencyParser, EntityRecognizer, TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example
+from spacy.training import Example, validate_examples
 from thinc.api import Model
 from thinc.types import Floats2d
 from typing_extensions import Unpack, override
 
-from .._validation import refuse
+from .._types import Bools
+from .._validation import is_number, refuse
 from ..losses import AnyLoss, Batch, Labels, main_names
 from .base import LossMixin, UpdateSettings, initialize_with_loss
 
 
 class _State(Protocol):
-    """What is used of a parser's state."""
+    """What is used of a parser's state: its document, and the token that a move is chosen for."""
+
+    doc: Doc
+
+    def B(self, i: int) -> int: ...
 
     def is_final(self) -> bool: ...
 
@@ -86,7 +93,7 @@ class TransitionLoss(LossMixin):
 
     def get_batch_loss(
         self,
-        states: Sequence[object],
+        states: Sequence[_State],
         golds: Sequence[object],
         scores: Floats2d,
         losses: dict[str, float] | None,
@@ -101,6 +108,7 @@ class TransitionLoss(LossMixin):
         stock = super().get_batch_loss(states, golds, scores, None)  # type: ignore[misc]
         probs = softmax(numpy.asarray(scores))
         targets, weights = targets_of_gradient(probs, stock)
+        weights = self.weigh_states(states, targets, weights)
         ask = partial(self.ask_teacher, states)
         batch = Batch(probs, targets, weights, stock_gradient=stock, ask=ask)
         value, gradient = self.evaluate_loss(batch)
@@ -120,6 +128,12 @@ class TransitionLoss(LossMixin):
             self._steps[folder] = teacher.component.model.predict(teacher.read(self._docs))
         scores = numpy.asarray(self._steps[folder].predict(states))
         return teacher.in_order_of_student(softmax(scores), exclusive=True)
+
+    def weigh_states(
+        self, states: Sequence[_State], targets: Floats2d, weights: Floats2d | None
+    ) -> Floats2d | None:
+        """The weights of the states, `(n_states, 1)`, given those that the gold standard has."""
+        return weights
 
     @classmethod
     @override
@@ -145,11 +159,64 @@ class DiceEntityRecognizer(TransitionLoss, EntityRecognizer):
     """spaCy's `EntityRecognizer` with a loss that can be chosen.
 
     Arguments are those of `spacy.pipeline.EntityRecognizer` and `loss`.
-    RAISES: ValueError if `beam_update_prob` is not 0.
+    negative_sampling: for training data in which entities are not annotated. The share, in [0, 1],
+        of tokens outside of entities that are learned from, others in each update (after Li, Liu
+        and Shi 2021, arXiv 2012.05426). Those next to an entity always are: who annotated it has
+        seen them.
+    RAISES: ValueError if `beam_update_prob` is not 0, and for a share that is none.
     """
 
     annotation = ("ENT_IOB",)
     initialize = initialize_with_loss(EntityRecognizer.initialize)
+    _negative_sampling = 1.0
+    # By the `id` of the documents of an update, which of their tokens are in an entity or next to
+    # one; and the column of the move O.
+    _near: Mapping[int, Bools] = MappingProxyType({})
+    _outside = 0
+
+    @property
+    def negative_sampling(self) -> float:
+        """The share of tokens outside of entities that are learned from."""
+        return self._negative_sampling
+
+    @negative_sampling.setter
+    def negative_sampling(self, share: float) -> None:
+        if not is_number(share) or not 0 <= share <= 1:
+            refuse(
+                f"[components.{self.name}]", f"negative_sampling must be in [0, 1], got {share!r}"
+            )
+        self._negative_sampling = share
+
+    @override
+    def update(
+        self, examples: Iterable[Example], **settings: Unpack[UpdateSettings]
+    ) -> dict[str, float]:
+        """Learn from a batch of examples, as the stock component does."""
+        if self.negative_sampling == 1:
+            return super().update(examples, **settings)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        self._outside = main_names(self.loss_labels).index("O")
+        self._near = {id(eg.predicted): _near_entities(eg) for eg in examples}
+        try:
+            return super().update(examples, **settings)
+        finally:
+            self._near = {}
+
+    @override
+    def weigh_states(
+        self, states: Sequence[_State], targets: Floats2d, weights: Floats2d | None
+    ) -> Floats2d | None:
+        if not self._near:
+            return weights
+        is_near = [self._near[id(state.doc)][state.B(0)] for state in states]
+        # Of the random numbers that spaCy's own are of, which the seed of a training is for.
+        is_drawn = numpy.array([random() < self.negative_sampling for _ in states])
+        # O is the only gold move; where nothing is known, it is one of many.
+        is_outside = targets[:, self._outside] == 1
+        kept = ~is_outside | is_near | is_drawn
+        of_rows = kept.astype(targets.dtype)[:, None]
+        return of_rows if weights is None else weights * of_rows
 
     @classmethod
     @override
@@ -168,6 +235,20 @@ class DiceDependencyParser(TransitionLoss, DependencyParser):
 
     annotation = ("DEP",)
     initialize = initialize_with_loss(DependencyParser.initialize)
+
+
+def _near_entities(example: Example) -> Bools:
+    """Which tokens are in a gold entity or next to one; those that nothing is known of are not."""
+    tags = example.get_aligned_ner()
+    is_inside = numpy.array([tag not in _NO_ENTITY for tag in tags], dtype=bool)
+    is_near = is_inside.copy()
+    is_near[1:] |= is_inside[:-1]
+    is_near[:-1] |= is_inside[1:]
+    return is_near
+
+
+# Outside of entities, and what is not annotated.
+_NO_ENTITY = ("O", "-", "", None)
 
 
 def softmax(scores: Floats2d) -> Floats2d:

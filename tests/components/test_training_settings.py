@@ -11,7 +11,12 @@ from spacy_dice.calibration.bias import output_of
 from spacy_dice.components.defaults import TRAINING
 from spacy_dice.configs import set_loss, stock_twin
 
-LOGISTIC = [name for name in CASES if CASES[name].factory in TRAINING and name != "spancat-softmax"]
+LOGISTIC = [
+    name
+    for name in CASES
+    if "prior_bias" in TRAINING.get(CASES[name].factory, {}) and name != "spancat-softmax"
+]
+CHOSEN = {"prior_bias": True, "overlap_weight": 2.0, "negative_sampling": 0.5}
 NO_ACTIVATION = {**BOW, "no_output_layer": True, "exclusive_classes": False}
 PRESET = {"@misc": "spacy.preset_spans_suggester.v1", "spans_key": "candidates"}
 
@@ -127,20 +132,18 @@ def test_a_weight_of_near_misses_that_is_no_weight():
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_settings_are_kept_with_the_pipeline(name, tmp_path):
-    chosen = {"prior_bias": True, "overlap_weight": 2.0}
-    nlp = with_settings(name, **{key: chosen[key] for key in TRAINING[name]})
+    nlp = with_settings(name, **{key: CHOSEN[key] for key in TRAINING[name]})
     nlp.initialize(lambda: complete(nlp.vocab))
     nlp.to_disk(tmp_path)
     again = spacy.load(tmp_path)
     assert weights(again) == weights(nlp)
     for key in TRAINING[name]:
-        assert getattr(again.get_pipe(name), key) == chosen[key]
+        assert getattr(again.get_pipe(name), key) == CHOSEN[key]
 
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_a_stock_factory_does_not_get_them(name):
-    chosen = {"prior_bias": True, "overlap_weight": 2.0}
-    nlp = with_settings(name, **{key: chosen[key] for key in TRAINING[name]})
+    nlp = with_settings(name, **{key: CHOSEN[key] for key in TRAINING[name]})
     text = nlp.config.to_str()
     for config in (
         stock_twin(nlp.config),
@@ -148,7 +151,7 @@ def test_a_stock_factory_does_not_get_them(name):
     ):
         block = config["components"][name]
         assert block["factory"] == name
-        assert not {*chosen, "loss"} & set(block)
+        assert not {*CHOSEN, "loss"} & set(block)
 
 
 def test_the_weight_of_near_misses_is_in_the_gradient():

@@ -283,6 +283,12 @@ def labels_of(doc, task):
 # the docs have it.
 SAMPLES = {
     "wnut17_queries": (4617, "answer", 1539),
+    "wnut17_missing_30": (3394, "person", 375),
+    "wnut17_missing_50": (3394, "person", 276),
+    "wnut17_missing_70": (3394, "person", 178),
+    "ncbi_disease_missing_30": (5424, "Disease", 2348),
+    "ncbi_disease_missing_50": (5424, "Disease", 1870),
+    "ncbi_disease_missing_70": (5424, "Disease", 1244),
     "go_emotions": (8000, "pride", 22),
     "msra_ner": (4000, "LOC", 1531),
     "qqp_original": (6730, "paraphrase", 2490),

@@ -11,14 +11,14 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus
 
 import convert as convert_script
 from corpora import DATASETS, File, Source, convert, read
 from corpora.columns import read_entities
 from corpora.pairs import read_pairs
-from corpora.splits import Imbalance, Sample, Shares
+from corpora.splits import Imbalance, Missing, Sample, Shares
 
 NLP = spacy.blank("en")
 
@@ -166,6 +166,30 @@ def test_imbalance_repeats_where_it_is_told_to():
         Imbalance("yes", 7, 4)(docs)
     with pytest.raises(ValueError, match="Imbalance: needs 1 other documents, there are 0"):
         Imbalance("yes", 1, 1, repeat=True)(docs[:3])
+
+
+def test_entities_are_missing_by_text_and_place():
+    docs = [doc_of(f"Ann met Bob {i}") for i in range(300)]
+    for doc in docs:
+        doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "PER")]
+    before = [bio(doc) for doc in docs]
+    found = {p: [set(d.ents) for d in Missing(p)(docs)] for p in (0, 30, 70, 100)}
+    assert [sum(map(len, ents)) for ents in (found[0], found[100])] == [600, 0]
+    assert sum(map(len, found[30])) == pytest.approx(420, abs=40)
+    assert sum(map(len, found[70])) == pytest.approx(180, abs=40)
+    places = {p: [{e.start for e in ents} for ents in found[p]] for p in found}
+    assert all(few <= more for few, more in zip(places[70], places[30], strict=True))
+    # Either of the two alone is missing somewhere; what is missing is outside, and not unknown.
+    assert {frozenset(starts) for starts in places[30]} == {
+        frozenset(kept) for kept in ((), (0,), (2,), (0, 2))
+    }
+    (doc,) = Missing(100)(docs[:1])
+    assert bio(doc) == ["O"] * 4
+    assert [bio(doc) for doc in docs] == before
+    again = [{e.start for e in d.ents} for d in Missing(30)(docs[::-1])]
+    assert again[::-1] == places[30]
+    other = [{e.start for e in d.ents} for d in Missing(30, seed=1)(docs)]
+    assert other != places[30]
 
 
 # The table and the conversion
