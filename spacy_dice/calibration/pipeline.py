@@ -180,20 +180,13 @@ def calibrate(
         docs = list(nlp.pipe(eg.predicted for eg in examples))
     examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples, strict=True)]
     settings = {"types": types} if isinstance(pipe, EntityRecognizer) else {}
-    make = _search_of(pipe)
+    make = search_of(pipe)
     assert make is not None
     search = make(pipe, examples, average=metric, beta=beta, **settings)
     if prior is not None:
         search.use_prior(list(prior))
-    if len(examples) < folds:
-        refuse(
-            "calibrate",
-            f"the dev set has gold for the component {name!r} in {len(examples)} documents, but "
-            f"needs it in {folds} at least",
-        )
     everything = range(len(examples))
-    # Neighbours, which may be alike, stay together.
-    fold = numpy.array(everything) * folds // len(examples)
+    fold = folds_of(name, len(examples), folds)
     before, before_counts = _decided(search, [({}, everything)])
     find = search.best if labels else search.best_common
     crossfitted, counts = _crossfitted(search, find, fold)
@@ -281,12 +274,25 @@ def calibrate_pipeline(
     return result
 
 
-def _search_of(component: TrainablePipe) -> Callable[..., Search] | None:
+def search_of(component: TrainablePipe) -> Callable[..., Search] | None:
+    """What makes the search for the decisions of a component; None if there is none."""
     return next((SEARCHES[cls] for cls in type(component).__mro__ if cls in SEARCHES), None)
 
 
+def folds_of(component: str, n_documents: int, folds: int = FOLDS) -> Ints:
+    """The fold of each document. RAISES: ValueError if there are more folds than documents."""
+    if n_documents < folds:
+        refuse(
+            "calibrate",
+            f"the dev set has gold for the component {component!r} in {n_documents} documents, but "
+            f"needs it in {folds} at least",
+        )
+    # Neighbours, which may be alike, stay together.
+    return numpy.arange(n_documents) * folds // n_documents
+
+
 def _component(nlp: Language, name: str | None) -> str:
-    known = [key for key, pipe in nlp.pipeline if _search_of(pipe) is not None]
+    known = [key for key, pipe in nlp.pipeline if search_of(pipe) is not None]
     if name is None:
         if len(known) != 1:
             what = f"say which of {listed(known)}" if known else "none of them can be calibrated"
