@@ -140,6 +140,8 @@ class QuerySpans(SpanFinder):
         """
         docs = list(docs)
         for doc in docs:
+            # Finds the query of a plain text, too, which the model needs.
+            self.start_of(doc)
             self.check_pieces(doc, doc._.trf_data if doc.has_extension("trf_data") else None)
         return super().predict(docs)
 
