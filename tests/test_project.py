@@ -37,7 +37,7 @@ def test_assets_are_those_of_the_data_sets(project):
                 address = None if file.member else dataset.address(part)
                 addresses.setdefault(f"assets/{dataset.asset(part)}", address)
     assert {asset["dest"]: asset.get("url") for asset in project["assets"]} == addresses
-    assert sum(address is None for address in addresses.values()) == 2
+    assert sum(address is None for address in addresses.values()) == 3
 
 
 def test_commands_convert_what_they_read(project):

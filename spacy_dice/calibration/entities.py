@@ -20,8 +20,6 @@ GRID = tuple(sorted(numpy.arange(-3.0, 3.0 + STEP, STEP).tolist(), key=abs))
 REFINEMENT = 0.25
 # Steps from the offset of an entity type; further ones follow while F1 rises.
 CLIMB = (-1.0, 1.0)
-# So many entities of a type weigh as much as no offset on it.
-TYPE_SHRINKAGE = 50.0
 # How often all types are gone through, one at a time.
 ROUNDS = 3
 
@@ -30,9 +28,8 @@ class EntitySearch(Trials):
     """An offset on the move O of NER, and one on each entity type, for the F-score of entities.
 
     The offset of a type is one on the moves that begin such an entity. With `types`, an offset is
-    only taken if F1 rises significantly, and that of a type only whole if less of it is
-    significantly worse: a dev set may have a few dozen entities of a type, and what is best on
-    those is mostly chance.
+    only taken if F1 rises significantly: a dev set may have a few dozen entities of a type, and
+    what is best on those is mostly chance.
     """
 
     # With `types` each offset is tested by itself; that on O alone is taken if it is the best.
@@ -82,18 +79,7 @@ class EntitySearch(Trials):
                 self._climb(found, label, chosen)
             if found == before:
                 break
-        self._shrink(found, chosen)
         return {move: v for label, v in found.items() if v for move in self.moves[label]}
-
-    def _shrink(self, found: Offsets, chosen: Mask) -> None:
-        """Draw offsets of types to 0, but for those that are better whole, as `best_shifts`."""
-        gold = self.count({})[chosen].sum(axis=0)
-        for label, n in zip(self.labels, (gold[:, 0] + gold[:, 2]).tolist(), strict=True):
-            if label in found:
-                shrunk = {**found, label: found[label] * n / (n + TYPE_SHRINKAGE)}
-                whole, ours = (self.count(offsets)[chosen] for offsets in (found, shrunk))
-                if not self.metric.is_gain(whole, ours):
-                    found[label] = shrunk[label]
 
     def _best_on_o(self, chosen: Mask) -> float:
         scores = [self.metric.of(self.count({"O": offset})[chosen]) for offset in self.grid]

@@ -177,7 +177,7 @@ class CountedSearch(EntitySearch):
 
     def __init__(self, gaining, *, types):
         self.types, self.moves, self.grid = types, {"O": ["O"]}, [0.0, 1.0]
-        self.gaining, self.metric, self.labels = gaining, Metric("micro"), ["PER"]
+        self.gaining, self.metric = gaining, Metric("micro")
 
     def count(self, offsets):
         counts = numpy.tile([1, 1, 1], (40, 1, 1))
@@ -192,26 +192,6 @@ def test_with_types_an_offset_needs_more_than_chance():
     assert CountedSearch(1, types=True).best(everything) == {}
     assert CountedSearch(1, types=False).best(everything) == {"O": 1.0}
     assert CountedSearch(5, types=True).best(everything) == {"O": 1.0}
-
-
-class FlatSearch(EntitySearch):
-    """A search in which any offset gains the same on a type with 50 entities if large enough."""
-
-    def __init__(self, needed):
-        self.types, self.grid, self.metric = True, [0.0], Metric("micro")
-        self.moves, self.labels, self.needed = {"O": ["O"], "PER": ["B-PER"]}, ["PER"], needed
-
-    def count(self, offsets):
-        counts = numpy.tile([0, 0, 1], (50, 1, 1))
-        if offsets.get("PER", 0.0) >= self.needed:
-            counts[:20, 0] = [1, 0, 0]
-        return counts
-
-
-def test_the_offset_of_a_rare_type_is_drawn_to_none_unless_it_is_needed_whole():
-    everything = numpy.ones(50, dtype=bool)
-    assert FlatSearch(0.2).best(everything) == {"B-PER": 0.25}
-    assert FlatSearch(1.0).best(everything) == {"B-PER": 1.0}
 
 
 @pytest.mark.parametrize(
