@@ -125,7 +125,7 @@ def claims(published: Mapping[str, Any], studies: Mapping[str, Study]) -> Sheet:
             lines.append(
                 [
                     claim,
-                    study.models if study else NONE,
+                    f"{name}: {study.models}" if study else NONE,
                     signed(found.mean) if found else NONE,
                     interval(found.interval) if found else NONE,
                     verdict(table["claim"], found),

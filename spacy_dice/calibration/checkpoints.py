@@ -1,13 +1,12 @@
 """Checkpoints by calibrated scores: which of them is best once its decisions are tuned.
 
 While a pipeline is trained, scores on the dev set choose the checkpoint that is kept. The one that
-is best as it is need not be the one that is best after `calibrate`, for early ones are the shyest.
+is best as it is need not be the one that is best after `calibrate`.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy
 from spacy.language import Language
 from spacy.pipeline import (
     EntityRecognizer,
@@ -18,11 +17,9 @@ from spacy.pipeline import (
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .._types import Ints
 from .._validation import listed, nearest, refuse
 from ..components import row_of
-from .base import Search
-from .pipeline import folds_of, search_of
+from .pipeline import crossfitted_examples, folds_of, search_of
 
 _OWNER = "dice.calibrated_scores.v1"
 PREFIX = "calibrated_"
@@ -87,7 +84,8 @@ class CalibratedScorer:
         ]
         fold = folds_of(self.component.name, len(dev))
         search = make(self.component, dev)
-        scores[PREFIX + search.score] = crossfitted_score(search, fold)
+        decided = crossfitted_examples(search, search.best, fold)
+        scores[PREFIX + search.score] = search.metric.of(search.counts_of(decided))
         return scores
 
     def _cleared(self, doc: Doc) -> Doc:
@@ -96,18 +94,3 @@ class CalibratedScorer:
             doc = doc.copy()
             doc.set_ents([], default="missing")
         return doc
-
-
-def crossfitted_score(search: Search, fold: Ints) -> float:
-    """The score when each document is decided with what is best for those of the other folds.
-
-    fold: that of each document.
-    """
-    examples = [
-        example
-        for i in range(fold.max() + 1)
-        for example in search.examples_of(
-            numpy.flatnonzero(fold == i).tolist(), search.best(fold != i)
-        )
-    ]
-    return search.metric.of(search.counts_of(examples))

@@ -187,15 +187,15 @@ def calibrate(
         search.use_prior(list(prior))
     everything = range(len(examples))
     fold = folds_of(name, len(examples), folds)
-    before, before_counts = _decided(search, [({}, everything)])
+    before, before_counts = _scored(search, search.examples_of(everything, {}))
     find = search.best if labels else search.best_common
-    crossfitted, counts = _crossfitted(search, find, fold)
+    crossfitted, counts = _scored(search, crossfitted_examples(search, find, fold))
     best = find(fold >= 0)
     compared = {}
     if search.has_common:
         other = search.best_common if labels else search.best
         names = ("labels", "common") if labels else ("common", "labels")
-        found = (counts, _crossfitted(search, other, fold)[1])
+        found = (counts, _scored(search, crossfitted_examples(search, other, fold))[1])
         compared = {n: search.metric.of(c) for n, c in zip(names, found, strict=True)}
     notes = [*_notes(search, before_counts), *_overwritten(nlp, name)]
     after = before
@@ -208,7 +208,7 @@ def calibrate(
         )
         best, crossfitted, counts = {}, before, before_counts
     elif best:
-        after, _ = _decided(search, [(best, everything)])
+        after, _ = _scored(search, search.examples_of(everything, best))
     elif search.tested:
         crossfitted, counts = before, before_counts
     search.apply(best)
@@ -291,6 +291,20 @@ def folds_of(component: str, n_documents: int, folds: int = FOLDS) -> Ints:
     return numpy.arange(n_documents) * folds // n_documents
 
 
+def crossfitted_examples(
+    search: Search, find: Callable[[Mask], Offsets], fold: Ints
+) -> list[Example]:
+    """The dev set, each fold decided with what is found in the others.
+
+    fold: that of each document, `(documents,)`.
+    """
+    return [
+        example
+        for i in range(fold.max() + 1)
+        for example in search.examples_of(numpy.flatnonzero(fold == i).tolist(), find(fold != i))
+    ]
+
+
 def _component(nlp: Language, name: str | None) -> str:
     known = [key for key, pipe in nlp.pipeline if search_of(pipe) is not None]
     if name is None:
@@ -307,24 +321,8 @@ def _component(nlp: Language, name: str | None) -> str:
     return name
 
 
-def _crossfitted(
-    search: Search, find: Callable[[Mask], Offsets], fold: Ints
-) -> tuple[dict[str, Any], Counts]:
-    """The scores when each fold is decided with what is found in the others, and counts.
-
-    fold: that of each document, `(documents,)`.
-    """
-    folds = range(fold.max() + 1)
-    return _decided(
-        search, [(find(fold != i), numpy.flatnonzero(fold == i).tolist()) for i in folds]
-    )
-
-
-def _decided(
-    search: Search, parts: Sequence[tuple[Offsets, Sequence[int]]]
-) -> tuple[dict[str, Any], Counts]:
-    """The scores of parts of the dev set, each decided with its offsets, and counts of both."""
-    examples = [eg for offsets, chosen in parts for eg in search.examples_of(chosen, offsets)]
+def _scored(search: Search, examples: Sequence[Example]) -> tuple[dict[str, Any], Counts]:
+    """The scores of examples that were decided, and counts of them."""
     counts = search.counts_of(examples)
     component = search.component
     scores = with_averages(component.score(examples), component, examples)

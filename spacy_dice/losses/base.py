@@ -371,6 +371,37 @@ class NestedLoss(RegisteredLoss):
 
 
 @dataclass(kw_only=True)
+class WrappedLoss(NestedLoss):
+    """A loss that changes what another one is evaluated on, column by column.
+
+    loss: the other one, any registered loss.
+    """
+
+    loss: Any = None
+
+    def default(self) -> AnyLoss:
+        """The other loss if none is given."""
+        raise NotImplementedError
+
+    @override
+    def validate(self) -> None:
+        if self.loss is None:
+            self.loss = self.default()
+        if not callable(self.loss):
+            refuse(self.owner, f"loss must be a registered loss, got {self.loss!r}")
+
+    @override
+    def children(self) -> Iterable[AnyLoss]:
+        return [self.loss]
+
+    @property
+    @override
+    def needs_columns(self) -> bool:
+        """True: columns are known by their labels."""
+        return True
+
+
+@dataclass(kw_only=True)
 class ForeignLoss(RegisteredLoss):
     """A loss that is not ours, called as Thinc does.
 

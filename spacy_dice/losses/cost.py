@@ -7,23 +7,22 @@ errors have costs that depend on the best F alone: a missed positive 2 - F, a fa
 mean F1 of all labels (taggers).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import Any
 
 from thinc.types import Floats1d, Floats2d
 from thinc.util import get_array_module
 from typing_extensions import override
 
 from .._validation import check_fraction, check_non_negative, check_positive, refuse
-from .base import AnyLoss, Bound, NestedLoss, bind
+from .base import AnyLoss, Bound, WrappedLoss, bind
 from .batch import Batch, Labels, columns_of
 from .overlap import DSC
 
 
 @dataclass(kw_only=True)
-class CostLoss(NestedLoss):
+class CostLoss(WrappedLoss):
     """What the two share: a loss that is weighted, by counts that are kept while training.
 
     The counts are exponentially averaged over the rows seen; the weights are constants in the
@@ -34,30 +33,12 @@ class CostLoss(NestedLoss):
         row is a state.
     """
 
-    loss: Any = None
     horizon: float = 2500.0
-
-    def default(self) -> AnyLoss:
-        """The loss that is weighted if none is given."""
-        raise NotImplementedError
 
     @override
     def validate(self) -> None:
-        if self.loss is None:
-            self.loss = self.default()
-        if not callable(self.loss):
-            refuse(self.owner, f"loss must be a registered loss, got {self.loss!r}")
+        super().validate()
         check_positive(self.owner, "horizon", self.horizon)
-
-    @override
-    def children(self) -> Iterable[AnyLoss]:
-        return [self.loss]
-
-    @property
-    @override
-    def needs_columns(self) -> bool:
-        """True: counts are kept of columns."""
-        return True
 
     def negative_columns(self, labels: Labels | None) -> list[int]:
         """The columns whose rows are negative, if there are any."""

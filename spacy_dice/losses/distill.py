@@ -1,21 +1,20 @@
 """Targets that trained pipelines soften: knowledge distillation."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from thinc.types import Floats2d
 from thinc.util import get_array_module
 from typing_extensions import override
 
 from .._validation import is_number, refuse
-from .base import AnyLoss, Bound, NestedLoss, bind, teachers_of
+from .base import AnyLoss, Bound, NestedLoss, WrappedLoss, bind, teachers_of
 from .batch import Batch, Labels
 from .likelihood import CE
 
 
 @dataclass(kw_only=True)
-class Distill(NestedLoss):
+class Distill(WrappedLoss):
     """Any loss, with targets that lie between the gold standard and what teachers predict.
 
     The target is ``(1 - mix) y + mix mean_k t_k``, ``t_k`` being the probabilities that the k-th
@@ -36,12 +35,14 @@ class Distill(NestedLoss):
 
     teachers: Sequence[str]
     mix: float = 0.5
-    loss: Any = None
+
+    @override
+    def default(self) -> AnyLoss:
+        return CE()
 
     @override
     def validate(self) -> None:
-        if self.loss is None:
-            self.loss = CE()
+        super().validate()
         # What resolves a config passes lists; a string would be a list of letters.
         wrong = not isinstance(self.teachers, (list, tuple)) or not self.teachers
         if wrong or not all(isinstance(folder, str) and folder for folder in self.teachers):
@@ -52,8 +53,6 @@ class Distill(NestedLoss):
             )
         if not is_number(self.mix) or not 0 < self.mix <= 1:
             refuse(self.owner, f"mix must be in (0, 1], got {self.mix!r}")
-        if not callable(self.loss):
-            refuse(self.owner, f"loss must be a registered loss, got {self.loss!r}")
         if teachers_of(self.loss):
             refuse(self.owner, f"loss has teachers already: name them all here, got {self.loss!r}")
         for loss in _with_parts(self.loss):
@@ -63,16 +62,6 @@ class Distill(NestedLoss):
                     "loss must be without label_smoothing, since it gets soft targets; set that "
                     f"of {self.owner} for the gold standard, got {loss!r}",
                 )
-
-    @override
-    def children(self) -> Iterable[AnyLoss]:
-        return [self.loss]
-
-    @property
-    @override
-    def needs_columns(self) -> bool:
-        """True: the columns of a teacher are found by their labels."""
-        return True
 
     @property
     @override

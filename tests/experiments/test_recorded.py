@@ -36,6 +36,8 @@ def test_matrices_name_what_there_is(matrix, monkeypatch):
     known = {*DATASETS, "harbour", "harbour_spans"}
     for dataset in read.datasets.values():
         assert definition.make_config(dataset, read.rows[read.baseline])
+        # Screenings look at no test set.
+        assert dataset.test or matrix in ("doubt.yml", "logistic.yml", "rates.yml")
         for part in definition.parts_of(dataset):
             corpus = Path(getattr(dataset, part))
             assert corpus.parts[0] == "corpus"

@@ -188,9 +188,10 @@ def test_differences_of_differences(results):
 def test_verdicts(results):
     sheet = claims(TABLES, {name: study(name, results) for name in MATRICES})
     verdicts = {(row[0].partition(":")[0], row[1]): row[-1] for row in sheet.rows}
-    assert verdicts["Paraphrases", "tok2vec"] == "Confirmed here."
-    assert verdicts["Named entities", "tok2vec"] == "Not tested here: no runs."
-    assert verdicts["Question answering", "minilm"] == "Not tested here: no runs."
+    assert verdicts["Paraphrases", "paraphrase: tok2vec"] == "Confirmed here."
+    assert verdicts["Named entities", "ner: tok2vec"] == "Not tested here: no runs."
+    assert verdicts["Question answering", "qa_trf: minilm"] == "Not tested here: no runs."
+    assert len(sheet.rows) == len(verdicts)
 
 
 def test_verdict_follows_the_interval():
@@ -248,6 +249,24 @@ def test_corpora_of_a_study(tmp_path, monkeypatch, capsys):
     assert "ark_twpos is left out: not all of its files are in" in output
     assert "ritter_pos: train " in output
     assert [path.name for path in (tmp_path / "corpus").iterdir()] == ["ritter_pos"]
+
+
+def test_corpora_in_windows(tmp_path, monkeypatch):
+    """Questions are converted whole for one study, and in windows for the other."""
+    monkeypatch.chdir(ROOT)
+    source = DATASETS["squad_v2"]
+    (tmp_path / source.asset("all")).parent.mkdir()
+    (tmp_path / source.asset("all")).touch()
+    calls = []
+    monkeypatch.setattr(paper.convert_script, "main", calls.append)
+    paper.main(["corpora", "qa", "qa_trf", "--assets", str(tmp_path), "--corpus", "here"])
+    whole, windows = calls
+    for call, folder in ((whole, "here"), (windows, "here/windows")):
+        assert call[0] == "squad_v2"
+        assert call[call.index("--output") + 1] == folder
+        assert "--skip-bad" in call
+    assert "--window" not in whole
+    assert windows[windows.index("--window") + 1] == "200"
 
 
 def test_runs_and_reports(tmp_path, monkeypatch, capsys):
